@@ -1,0 +1,12 @@
+// E-mail addresses as contacts. Normalized once, here: the same person is the same string.
+// Case is folded and Unicode is NFKC-composed; plus-tags and dots are left alone, they are other mailboxes.
+import { z } from 'zod'
+
+export const emailAddressSchema = z
+  .string()
+  .max(320)
+  .transform((address) => address.normalize('NFKC').trim().toLowerCase())
+  .pipe(z.email({ pattern: z.regexes.unicodeEmail }).max(254))
+  .refine((address) => !/[\p{Cc}\p{Cf}]/u.test(address), 'has an invisible character')
+  .brand<'EmailAddress'>()
+export type EmailAddress = z.infer<typeof emailAddressSchema>

@@ -1,0 +1,54 @@
+// Identifiers as they cross a wire. Ids are UUIDv7 (RFC 9562 §5.7), made by us, never reused;
+// a value becomes an id only by being parsed here.
+import { z } from 'zod'
+
+const uuidv7 = z.uuidv7()
+
+export const userIdSchema = uuidv7.brand<'UserId'>()
+export const orgIdSchema = uuidv7.brand<'OrgId'>()
+export const membershipIdSchema = uuidv7.brand<'MembershipId'>()
+export const sessionIdSchema = uuidv7.brand<'SessionId'>()
+export const recordIdSchema = uuidv7.brand<'RecordId'>()
+
+export type UserId = z.infer<typeof userIdSchema>
+export type OrgId = z.infer<typeof orgIdSchema>
+export type MembershipId = z.infer<typeof membershipIdSchema>
+export type SessionId = z.infer<typeof sessionIdSchema>
+export type RecordId = z.infer<typeof recordIdSchema>
+
+/** A region's short name, as in its hosts (`acme.in.example.com`). */
+export const regionCodeSchema = z
+  .string()
+  .regex(/^[a-z]{2,12}(-[a-z0-9]{1,12})?$/)
+  .brand<'RegionCode'>()
+export type RegionCode = z.infer<typeof regionCodeSchema>
+
+const RESERVED_SLUGS = new Set([
+  'admin',
+  'api',
+  'app',
+  'auth',
+  'console',
+  'demo',
+  'id',
+  'login',
+  'mail',
+  'meridian',
+  'oauth',
+  'sso',
+  'static',
+  'status',
+  'support',
+  'well-known',
+  'www',
+])
+
+/** An organization's name in hosts: one DNS label (RFC 1035 §2.3.1), lower case, not a reserved word. */
+export const orgSlugSchema = z
+  .string()
+  .min(2)
+  .max(40)
+  .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/)
+  .refine((slug) => !RESERVED_SLUGS.has(slug), 'is a reserved word')
+  .brand<'OrgSlug'>()
+export type OrgSlug = z.infer<typeof orgSlugSchema>

@@ -1,0 +1,29 @@
+// The JSON Web Key Set of the issuer (RFC 7517 §5): public members only.
+import { z } from 'zod'
+
+export const JWKS_MEDIA_TYPE = 'application/jwk-set+json'
+
+const publicMembers = { kid: z.string().min(1).max(128), use: z.literal('sig').optional() }
+
+export const ecPublicJwkSchema = z.strictObject({
+  ...publicMembers,
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  alg: z.literal('ES256'),
+  x: z.string().length(43),
+  y: z.string().length(43),
+})
+
+export const rsaPublicJwkSchema = z.strictObject({
+  ...publicMembers,
+  kty: z.literal('RSA'),
+  alg: z.literal('RS256'),
+  n: z.string().min(342).max(1366),
+  e: z.string().min(2).max(12),
+})
+
+export const publicJwkSchema = z.discriminatedUnion('kty', [ecPublicJwkSchema, rsaPublicJwkSchema])
+export type PublicJwk = z.infer<typeof publicJwkSchema>
+
+export const jwksSchema = z.strictObject({ keys: z.array(publicJwkSchema).min(1).max(32) })
+export type Jwks = z.infer<typeof jwksSchema>
