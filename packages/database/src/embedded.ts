@@ -1,0 +1,54 @@
+// The embedded engine: PGlite (PostgreSQL in WASM) in a folder that belongs to one process at a time.
+// Survives the death of the process, not of the power: PGlite runs with fsync off.
+import { mkdir, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { PGlite } from '@electric-sql/pglite'
+
+export class FolderInUseError extends Error {
+  override name = 'FolderInUseError'
+}
+
+export type FolderLock = { release(): void }
+
+/**
+ * Takes the folder for this process. The lock is the operating system's, held through SQLite, so it ends
+ * with the process however that dies. Throws FolderInUseError when another process has it.
+ */
+export async function lockFolder(folder: string): Promise<FolderLock> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const path = join(folder, 'lock')
+  await (await open(path, 'a', 0o600)).close()
+  const file = new DatabaseSync(path)
+  try {
+    file.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
+  } catch (error) {
+    file.close()
+    throw new FolderInUseError(
+      `the data folder ${folder} is in use by another process: stop it first, or choose another folder`,
+      { cause: error },
+    )
+  }
+  return { release: () => file.close() }
+}
+
+export type EmbeddedOptions = {
+  /** Absent: in memory, gone with the process. */
+  readonly folder?: string
+  /** A dump of an already migrated database to start an in-memory one from. */
+  readonly snapshot?: Blob
+}
+
+export async function openEmbedded(options: EmbeddedOptions): Promise<{ pglite: PGlite; lock: FolderLock | undefined }> {
+  const lock = options.folder === undefined ? undefined : await lockFolder(options.folder)
+  try {
+    const pglite = await PGlite.create({
+      ...(options.folder === undefined ? {} : { dataDir: join(options.folder, 'pglite') }),
+      ...(options.snapshot === undefined ? {} : { loadDataDir: options.snapshot }),
+    })
+    return { pglite, lock }
+  } catch (error) {
+    lock?.release()
+    throw error
+  }
+}

@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto'
+import type { PGlite } from '@electric-sql/pglite'
+import type { SqlDriverAdapterFactory } from '@prisma/client/runtime/client'
+import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
+import { PrismaPGlite } from 'pglite-prisma-adapter'
+import type { Database, Db, Queryable, Row, Statement, TransactionOptions } from './database.ts'
+import { assertOutsideTransaction } from './database.ts'
+import type { EmbeddedOptions, FolderLock } from './embedded.ts'
+import { openEmbedded } from './embedded.ts'
+import { applyMigrations, readMigrations } from './migrations.ts'
+import { guardOuterClient } from './prisma-adapter.ts'
+import { createUuidV7 } from './uuid-v7.ts'
+
+/** The one method of a generated client that is needed before its type is known. */
+type GeneratedClient = { $disconnect(): Promise<void> }
+
+export type OpenOptions<Client> = {
+  /** PostgreSQL's address. Absent: the embedded engine. */
+  readonly url?: string | undefined
+  readonly embedded?: EmbeddedOptions
+  readonly migrationsFolder: string
+  readonly createClient: (adapter: SqlDriverAdapterFactory) => Client
+  /** Connections in the pool (PostgreSQL only). */
+  readonly poolSize?: number
+  readonly onMigration?: (name: string) => void
+  readonly onPoolError?: (error: Error) => void
+}
+
+const CONNECT_TIMEOUT_MS = 2000
+const TRANSACTION_MAX_WAIT_MS = 2000
+/** Client side, above the server's own 2 s: only a connection that has gone silent meets it. */
+const QUERY_TIMEOUT_MS = 4000
+const SESSION_SETTINGS =
+  '-c statement_timeout=2000 -c lock_timeout=1000 -c idle_in_transaction_session_timeout=5000 -c TimeZone=UTC'
+
+/** Opens the database, migrated. Throws FolderInUseError, MigrationError, or the driver's error. */
+export async function openDatabase<Client extends GeneratedClient>(
+  options: OpenOptions<Client>,
+): Promise<Database<Client>> {
+  return options.url === undefined ? openPglite(options) : openPostgresql(options, options.url)
+}
+
+const makeMigrationId = createUuidV7({ now: () => performance.timeOrigin + performance.now(), randomBytes })
+
+async function openPostgresql<Client extends GeneratedClient>(
+  options: OpenOptions<Client>,
+  url: string,
+): Promise<Database<Client>> {
+  await migratePostgresql(options, url)
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.poolSize ?? 10,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    keepAlive: true,
+    options: SESSION_SETTINGS,
+  })
+  const onError = options.onPoolError ?? (() => {})
+  pool.on('error', onError)
+  const adapter = new PrismaPg(pool, { onPoolError: onError, onConnectionError: onError })
+  const prisma = options.createClient(guardOuterClient(adapter))
+  return assemble('postgresql', prisma, {
+    send: async (statement, values) => {
+      const query = { name: statement.name, text: statement.text, values: values as unknown[] }
+      return (await pool.query<Record<string, unknown>>(query)).rows
+    },
+    close: async () => {
+      await prisma.$disconnect()
+      await pool.end()
+    },
+  })
+}
+
+async function migratePostgresql<Client>(options: OpenOptions<Client>, url: string): Promise<void> {
+  const migrations = await readMigrations(options.migrationsFolder)
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+  // A connection that dies between queries emits 'error'; the pending or next query reports it.
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    const connection = {
+      query: async (text: string, values?: readonly unknown[]) =>
+        (await client.query(text, values as unknown[])).rows as Record<string, unknown>[],
+      execute: async (script: string) => {
+        await client.query(script)
+      },
+    }
+    await applyMigrations(connection, migrations, makeMigrationId, options.onMigration)
+  } finally {
+    await client.end()
+  }
+}
+
+async function openPglite<Client extends GeneratedClient>(options: OpenOptions<Client>): Promise<Database<Client>> {
+  const { pglite, lock } = await openEmbedded(options.embedded ?? {})
+  try {
+    await migratePglite(pglite, options)
+  } catch (error) {
+    await closePglite(pglite, lock)
+    throw error
+  }
+  const prisma = options.createClient(guardOuterClient(new PrismaPGlite(pglite)))
+  return assemble('pglite', prisma, {
+    send: async (statement, values) =>
+      (await pglite.query<Record<string, unknown>>(statement.text, values as unknown[])).rows,
+    close: async () => {
+      await prisma.$disconnect()
+      await closePglite(pglite, lock)
+    },
+  })
+}
+
+async function migratePglite<Client>(pglite: PGlite, options: OpenOptions<Client>): Promise<void> {
+  const migrations = await readMigrations(options.migrationsFolder)
+  const connection = {
+    query: async (text: string, values?: readonly unknown[]) =>
+      (await pglite.query<Record<string, unknown>>(text, values as unknown[])).rows,
+    execute: async (script: string) => {
+      await pglite.exec(script)
+    },
+  }
+  await applyMigrations(connection, migrations, makeMigrationId, options.onMigration)
+}
+
+async function closePglite(pglite: PGlite, lock: FolderLock | undefined): Promise<void> {
+  await pglite.close()
+  lock?.release()
+}
+
+type Driver = {
+  send(statement: Statement, values: readonly unknown[]): Promise<readonly Row[]>
+  close(): Promise<void>
+}
+
+function assemble<Client extends GeneratedClient>(
+  engine: 'pglite' | 'postgresql',
+  prisma: Client,
+  driver: Driver,
+): Database<Client> {
+  const sql: Db<Client>['sql'] = async (statement, values) => {
+    assertOutsideTransaction()
+    return driver.send(statement, values)
+  }
+  return {
+    engine,
+    prisma,
+    sql,
+    ping: async () => {
+      await sql({ name: 'ping', text: 'SELECT 1 AS one' }, [])
+    },
+    close: driver.close,
+    begin: (work, options) => begin(prisma, work, options),
+  }
+}
+
+/** What every generated client has beside its models; its own type names the models and nothing that we can. */
+type RawQueryable = { $queryRawUnsafe(query: string, ...values: unknown[]): Promise<unknown> }
+type Transactor<Client> = {
+  $transaction<T>(work: (tx: Queryable<Client> & RawQueryable) => Promise<T>, options: object): Promise<T>
+}
+
+function begin<Client extends GeneratedClient, T>(
+  prisma: Client,
+  work: (db: Db<Client>) => Promise<T>,
+  options: TransactionOptions,
+): Promise<T> {
+  const settings = {
+    maxWait: TRANSACTION_MAX_WAIT_MS,
+    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+    ...(options.isolationLevel === undefined ? {} : { isolationLevel: options.isolationLevel }),
+  }
+  return (prisma as unknown as Transactor<Client>).$transaction((tx) => {
+    const sql: Db<Client>['sql'] = async (statement, values) =>
+      (await tx.$queryRawUnsafe(statement.text, ...values)) as Row[]
+    return work({ prisma: tx, sql })
+  }, settings)
+}
