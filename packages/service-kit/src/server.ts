@@ -40,6 +40,8 @@ export type ServerLimits = {
   readonly headersTimeoutMs: number
   /** A whole request must have arrived by then. */
   readonly requestTimeoutMs: number
+  /** How often Node looks for requests that are past the two limits above. */
+  readonly timeoutCheckIntervalMs: number
   /** A handler that is not done by then is answered for with 503. Long polls set `handlerTimeout` on their route. */
   readonly handlerTimeoutMs: number
   /** Longer than a reverse proxy keeps idle upstream connections (nginx: 60 s), so that the proxy closes first. */
@@ -58,6 +60,7 @@ export type ServerLimits = {
 const DEFAULT_LIMITS: ServerLimits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 15_000,
+  timeoutCheckIntervalMs: 1_000,
   handlerTimeoutMs: 5_000,
   keepAliveTimeoutMs: 65_000,
   connectionTimeoutMs: 30_000,
@@ -82,9 +85,7 @@ export type ServerOptions = {
 export function createServer(options: ServerOptions): FastifyInstance {
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const randomBytes = options.randomBytes ?? systemRandomBytes
-  const answerError = errorAnswer(
-    options.sendError ?? ((error, _request, reply) => sendProblem(reply, problemOf(error))),
-  )
+  const sendError: SendError = options.sendError ?? ((error, _request, reply) => sendProblem(reply, problemOf(error)))
   const app: FastifyInstance = fastify({
     loggerInstance: options.logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
@@ -94,7 +95,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
     http: {
       headersTimeout: limits.headersTimeoutMs,
       maxHeaderSize: limits.maxHeaderBytes,
-      requireHostHeader: true,
+      connectionsCheckingInterval: limits.timeoutCheckIntervalMs,
+      // `refuseLooseHeaders` asks for it, with the headers of every other answer.
+      requireHostHeader: false,
       insecureHTTPParser: false,
     },
     requestTimeout: limits.requestTimeoutMs,
@@ -110,9 +113,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: limits.maxParamCharacters, caseSensitive: true },
     frameworkErrors: (error, request, reply) => {
-      // No hook runs for these.
+      // No hook runs for these, and their messages quote the whole URL.
       addHeaders(request, reply)
-      answerError(error, request, reply)
+      sendError(error, request, reply)
       request.log.info({ ...requestLine(request), status: reply.statusCode }, 'request')
     },
     clientErrorHandler: answerClientError,
@@ -123,15 +126,15 @@ export function createServer(options: ServerOptions): FastifyInstance {
     request.logFields = {}
   })
   refuseWhileClosing(app)
-  app.addHook('onRequest', refuseLooseContentType)
+  app.addHook('onRequest', refuseLooseHeaders)
   app.addHook('onSend', async (request, reply) => addHeaders(request, reply))
   logRequests(app)
-  app.setErrorHandler(answerError)
+  app.setErrorHandler(errorHandler(sendError))
   answerUnrouted(app)
   return app
 }
 
-function errorAnswer(sendError: SendError) {
+function errorHandler(sendError: SendError) {
   return (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const sent = sendError(error, request, reply)
     if (reply.statusCode >= 500) request.log.error({ err: error }, 'request failed')
@@ -165,12 +168,25 @@ function answersWhileClosing(request: FastifyRequest): boolean {
 const MEDIA_TYPE =
   /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?:[ \t]*;[ \t]*[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"[^"\\\r\n]*"))*$/
 
-/** Which parser reads the body must not depend on how leniently somebody reads this header: one value, well formed. */
-async function refuseLooseContentType(request: FastifyRequest): Promise<void> {
+/**
+ * Which organization a host stands for, and which parser reads the body, must not depend on how leniently somebody
+ * reads these two headers: one value, well formed. (HTTP/1.0 has no Host; some health checks still speak it.)
+ */
+async function refuseLooseHeaders(request: FastifyRequest): Promise<void> {
+  const hosts = countHeader(request, 'host')
+  if (hosts > 1 || (hosts === 0 && request.raw.httpVersion !== '1.0')) {
+    throw new Problem('invalid_request', { detail: 'The request needs one Host header' })
+  }
   const contentType = request.headers['content-type']
   if (contentType === undefined) return
-  const given = request.raw.rawHeaders.filter((text, index) => index % 2 === 0 && /^content-type$/i.test(text))
-  if (given.length > 1 || !MEDIA_TYPE.test(contentType)) throw new Problem('unsupported_media_type')
+  if (countHeader(request, 'content-type') > 1 || !MEDIA_TYPE.test(contentType)) {
+    throw new Problem('unsupported_media_type')
+  }
+}
+
+/** As sent: `request.headers` keeps the first of these and drops the others. */
+function countHeader(request: FastifyRequest, name: string): number {
+  return request.raw.rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === name).length
 }
 
 function addHeaders(request: FastifyRequest, reply: FastifyReply): void {
