@@ -66,12 +66,12 @@ t.test('a kept-alive connection whose request was in flight is closed with its a
       })
     })
   })
+  app.addHook('preClose', async () => answer())
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   const agent = new Agent({ keepAlive: true })
   const inFlight = reply(`${url}/wait`, agent)
   await reached
   const closed = app.close()
-  setImmediate(answer)
   t.match(await inFlight, { status: 200, headers: { connection: 'close' } })
   await closed
   agent.destroy()
