@@ -125,6 +125,7 @@ t.test('a host that two organizations claim is nobody’s, and other regions’ 
   await hosts.refresh()
   t.strictSame(hosts.resolve('shop.example.com'), { kind: 'unknown' })
   t.match(hosts.resolve('acme.in.example.com'), { kind: 'tenant' })
+  await hosts.refresh()
   centre.map = mapOf({ 'acme.in.example.com': 'globex' }, 'us')
   await hosts.refresh()
   t.strictSame(hosts.resolve('acme.in.example.com'), { kind: 'tenant', orgId: idOf('acme') })
