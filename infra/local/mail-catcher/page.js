@@ -92,11 +92,13 @@ function withLinks(text) {
 
 function showMail() {
   const mail = mails.find((candidate) => candidate.id === chosenId()) ?? null
-  if (mail?.id === shownId) return
+  if (mail !== null && mail.id === shownId) return
   shownId = mail?.id ?? null
   element('panes').toggleAttribute('data-reading', mail !== null)
   element('mail').hidden = mail === null
-  element('nothing-chosen').hidden = mail !== null || mails.length === 0
+  element('nothing-chosen').hidden = mail !== null
+  element('nothing-chosen').textContent =
+    mails.length === 0 ? 'Waiting for the first mail' : 'Choose a mail to read it here'
   if (mail !== null) fillReadingPane(mail)
   markRows()
 }
@@ -207,6 +209,7 @@ function moveThroughList(event) {
 async function deleteIfConfirmed() {
   if (element('confirm').returnValue !== 'delete') return
   await fetch('/messages', { method: 'DELETE' })
+  openMail('')
   await poll()
   element('filter').focus()
 }
