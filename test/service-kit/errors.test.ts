@@ -98,9 +98,9 @@ t.test('anything thrown becomes the nearest error of its endpoint, without its t
     [{ statusCode: 418, message: 'private text' }, 500, 'internal', 'server_error'],
     [Object.assign(new Error('private text'), { statusCode: 404 }), 500, 'internal', 'server_error'],
     [refused, 503, 'temporarily_unavailable', 'temporarily_unavailable'],
-    [invalid, 400, 'invalid_request', 'invalid_request'],
+    [invalid, 500, 'internal', 'server_error'],
     [new Problem('rate_limited', { headers: { 'retry-after': '9' } }), 429, 'rate_limited', 'rate_limited'],
-    [new Problem('method_not_allowed'), 405, 'method_not_allowed', 'method_not_supported'],
+    [new Problem('method_not_allowed'), 405, 'method_not_allowed', 'invalid_request'],
     [new Problem('not_found'), 404, 'not_found', 'invalid_request'],
     [new Problem('temporarily_unavailable'), 503, 'temporarily_unavailable', 'temporarily_unavailable'],
   ]

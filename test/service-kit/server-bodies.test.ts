@@ -9,7 +9,7 @@ function buildApp(reached: { count: number }) {
   const app = createServer({ logger: capturedLog().logger, trustProxy: false })
   app.post('/things', async (request) => {
     reached.count++
-    return bodySchema.parse(request.body)
+    return parseInput(bodySchema, request.body)
   })
   app.post('/login', { bodyLimit: AUTH_BODY_MAX_BYTES }, async () => ({}))
   app.get('/search', async (request) => request.query)

@@ -3,7 +3,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { locateChromium } from './chromium.ts'
 import { locatePostgresql } from './postgresql.ts'
@@ -44,10 +43,15 @@ function testEnvironment(additions: Record<string, string | undefined>): NodeJS.
   return { ...Object.fromEntries(inherited), ...additions }
 }
 
+/** Standard error of the tests goes through as it comes. */
 async function runTap(files: string[], env: NodeJS.ProcessEnv, started: (child: ChildProcess) => void): Promise<Tally> {
   mkdirSync('.tap', { recursive: true })
-  const tally = new Tally(files)
-  const child = spawn(TAP, ['--reporter=jsonstream', `--output-file=${RAW_TAP}`, ...files], {
+  const tally = new Tally(files, (result) => {
+    say(fileLine(result))
+    if (result.faults.length > 0) say(faultText(result))
+  })
+  if (files.length === 0) return tally
+  const child = spawn(TAP, ['--reporter=tap', `--output-file=${RAW_TAP}`, ...files], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -58,13 +62,8 @@ async function runTap(files: string[], env: NodeJS.ProcessEnv, started: (child: 
   })
   child.on('close', (code, signal) => resolve({ code, signal }))
   started(child)
-  const pulse = setInterval(() => say(`…     ${tally.remaining.length} of ${files.length} files to go`), 30_000)
-  for await (const line of createInterface({ input: child.stdout })) {
-    const result = tally.add(line)
-    if (!result) continue
-    say(fileLine(result))
-    if (result.faults.length > 0) say(faultText(result))
-  }
+  const pulse = setInterval(() => say(`…     ${tally.remaining} of ${files.length} files to go`), 30_000)
+  child.stdout.setEncoding('utf8').on('data', (text: string) => tally.add(text))
   tally.close(await promise)
   clearInterval(pulse)
   return tally

@@ -1,5 +1,6 @@
-// Counts a test run from tap's own event stream (`--reporter=jsonstream`): every assertion is one. A file
-// that failed without a failing assertion, reported nothing or never reported counts as one failure.
+// Counts a test run from tap's own output: every assertion is one. A file that failed without a failing
+// assertion, that holds no test or that never reported counts as one failure.
+import { Parser, type Result } from 'tap-parser'
 
 export interface Fault {
   name: string
@@ -14,60 +15,44 @@ export interface FileResult {
   skips: { name: string; reason: string }[]
 }
 
-interface Point {
-  name?: string
-  fullname?: string
-  ok?: boolean
-  level?: number
-  skip?: string | true
-  todo?: string | true
-  diag?: unknown
-  time?: number
-  plan?: { skipAll?: boolean }
-  tapError?: unknown
-}
+const NO_TESTS = 'no tests found'
 
 const emptyResult = (file: string): FileResult => ({ file, passed: 0, seconds: 0, faults: [], skips: [] })
 
-const reasonOf = (mark: string | true | undefined, otherwise: string) =>
+const reasonOf = (mark: boolean | string, otherwise: string) =>
   typeof mark === 'string' && mark !== '' ? mark : otherwise
 
 export class Tally {
   readonly files: FileResult[] = []
   readonly faults: Fault[] = []
   readonly #expected: Set<string>
+  readonly #parser = new Parser()
   #current = emptyResult('')
-  #complete = false
 
-  constructor(expected: string[]) {
+  /** `ended` is told of each file as its result comes in. */
+  constructor(expected: string[], ended: (result: FileResult) => void) {
     this.#expected = new Set(expected)
+    this.#parser.on('child', (child: Parser) => this.#watch(child))
+    this.#parser.on('assert', (point: Result) => ended(this.#endFile(point)))
+    this.#parser.on('bailout', (reason: string) => this.faults.push({ name: 'the run was bailed out', detail: reason }))
   }
 
-  /** Takes one line of the stream; answers the file's result when the line closes one. */
-  add(line: string): FileResult | undefined {
-    const event = parseEvent(line)
-    if (!event) return undefined
-    const [kind, point] = event
-    const name = point.fullname ?? point.name ?? ''
-    if (kind === 'start' && point.level === 1) this.#current = emptyResult(point.name ?? '')
-    else if (kind === 'pass') this.#current.passed++
-    else if (kind === 'fail') this.#current.faults.push({ name, detail: point.diag ?? point.tapError })
-    else if (kind === 'skip') this.#current.skips.push({ name, reason: reasonOf(point.skip, 'no reason given') })
-    else if (kind === 'todo') this.#current.skips.push({ name, reason: reasonOf(point.todo, 'to do') })
-    else if (kind === 'bailout') this.faults.push({ name: 'the run was bailed out', detail: point })
-    else if (kind === 'end') return this.#end(point, name)
-    return undefined
+  /** Takes a piece of tap's output. */
+  add(tap: string): void {
+    this.#parser.write(tap)
   }
 
   /** Call once, when tap has ended. */
   close(exit: { code: number | null; signal: NodeJS.Signals | null }): void {
+    this.#parser.end()
     for (const file of this.#expected) {
       const detail = 'the file never reported its end'
       this.files.push({ ...emptyResult(file), faults: [{ name: file, detail }] })
     }
-    if (!this.#complete) this.faults.push({ name: 'tap', detail: `tap did not finish: ${exit.signal ?? exit.code}` })
+    const end = `tap ended with ${exit.signal ?? exit.code}`
+    if (exit.signal !== null || exit.code === null) this.faults.push({ name: 'tap', detail: end })
     else if (exit.code !== 0 && this.failed === 0) {
-      this.faults.push({ name: 'tap', detail: `tap ended with ${exit.signal ?? exit.code} though nothing failed` })
+      this.faults.push({ name: 'tap', detail: `${end} though nothing failed` })
     }
   }
 
@@ -83,42 +68,54 @@ export class Tally {
     return this.files.reduce((sum, file) => sum + file.skips.length, 0)
   }
 
-  get remaining(): string[] {
-    return [...this.#expected]
+  get remaining(): number {
+    return this.#expected.size
   }
 
-  #end(point: Point, name: string): FileResult | undefined {
-    if (point.level === 0) this.#complete = true
-    if (point.level === 1) return this.#endFile(point)
-    if (point.level !== undefined && point.level > 1 && point.plan?.skipAll) {
-      this.#current.skips.push({ name, reason: reasonOf(point.skip, 'it asserts nothing') })
-    }
-    return undefined
+  /** Follows a subtest: a point that closes a subtest of its own is that one's verdict, and no assertion. */
+  #watch(parser: Parser): void {
+    let inner: { faultsBefore: number; empty: boolean } | undefined
+    parser.on('child', (child: Parser) => {
+      const opened = { faultsBefore: this.#current.faults.length, empty: false }
+      inner = opened
+      child.on('plan', (plan: { start: number; end: number }) => {
+        opened.empty = plan.end < plan.start
+      })
+      this.#watch(child)
+    })
+    parser.on('assert', (point: Result) => {
+      if (!point.closingTestPoint) this.#count(point)
+      else if (!point.ok && inner?.faultsBefore === this.#current.faults.length) this.#fail(point)
+      else if (point.ok && inner?.empty) this.#skip(point, reasonOf(point.skip, 'it asserts nothing'))
+      inner = undefined
+    })
   }
 
-  #endFile(point: Point): FileResult {
-    const result = this.#current
+  #count(point: Result): void {
+    if (point.skip) this.#skip(point, reasonOf(point.skip, 'no reason given'))
+    else if (point.todo) this.#skip(point, reasonOf(point.todo, 'to do'))
+    else if (point.ok) this.#current.passed++
+    else this.#fail(point)
+  }
+
+  #fail({ fullname, diag, tapError }: Result): void {
+    this.#current.faults.push({ name: fullname, detail: diag ?? tapError })
+  }
+
+  #skip({ fullname }: Result, reason: string): void {
+    this.#current.skips.push({ name: fullname, reason })
+  }
+
+  #endFile(point: Result): FileResult {
+    const result = { ...this.#current, file: point.name, seconds: (point.time ?? 0) / 1000 }
+    this.#current = emptyResult('')
     this.#expected.delete(result.file)
-    result.seconds = (point.time ?? 0) / 1000
-    const reason = reasonOf(point.skip, 'no tests found')
+    const reason = reasonOf(point.skip, NO_TESTS)
     const silent = result.passed + result.faults.length + result.skips.length === 0
     if (!point.ok && result.faults.length === 0) result.faults.push({ name: result.file, detail: point.diag })
-    else if (silent && reason === 'no tests found') {
-      result.faults.push({ name: result.file, detail: 'the file holds no test' })
-    } else if (silent) result.skips.push({ name: result.file, reason })
+    else if (silent && reason === NO_TESTS) result.faults.push({ name: result.file, detail: 'the file holds no test' })
+    else if (silent) result.skips.push({ name: result.file, reason })
     this.files.push(result)
     return result
-  }
-}
-
-function parseEvent(line: string): [string, Point] | undefined {
-  if (!line.startsWith('[')) return undefined
-  try {
-    const event: unknown = JSON.parse(line)
-    if (!Array.isArray(event) || typeof event[0] !== 'string') return undefined
-    const point: unknown = event[1]
-    return [event[0], typeof point === 'object' && point !== null ? (point as Point) : { name: String(point) }]
-  } catch {
-    return undefined
   }
 }

@@ -22,6 +22,8 @@ export const oauthErrorCodeSchema = z.enum([
   'unauthorized_client',
   'unsupported_grant_type',
   'invalid_scope',
+  // RFC 7009 §2.2.1
+  'unsupported_token_type',
   // RFC 8707 §2
   'invalid_target',
   // draft-ietf-oauth-first-party-apps §5.2

@@ -26,7 +26,7 @@ const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: st
   temporarily_unavailable: [503, 'Temporarily unavailable, try again'],
   tenant_maintenance: [503, 'Organization is under maintenance'],
   tenant_mismatch: [403, 'Token belongs to another organization than this host'],
-  unknown_host: [421, 'Unknown host'],
+  unknown_host: [404, 'Unknown host'],
   unknown_region: [404, 'Unknown region'],
   unsupported_media_type: [415, 'Unsupported content type'],
   wrong_region: [401, 'Token belongs to another region'],

@@ -1,8 +1,7 @@
 // What the framework and the database throw before or around a handler, sorted into the few things that a caller
 // can be told. A service's http/errors.ts hands every error to `problemOf` or `oauthErrorOf` and sends what comes back.
 import type { OAuthErrorCode } from '@meridian/protocol/oauth'
-import type { ProblemCode, ProblemDetails } from '@meridian/protocol/problem'
-import { ZodError } from 'zod'
+import type { ProblemCode } from '@meridian/protocol/problem'
 import { isDatabaseUnavailable } from './database-unavailable.ts'
 import { OAuthError } from './oauth-error.ts'
 import { Problem } from './problem.ts'
@@ -11,7 +10,6 @@ export type Fault = {
   readonly status: number
   readonly code: ProblemCode
   readonly detail?: string | undefined
-  readonly errors?: ProblemDetails['errors']
   readonly retryAfterSeconds?: number
 }
 
@@ -37,7 +35,6 @@ const FRAMEWORK_FAULTS: Readonly<Record<string, Fault>> = {
 }
 
 export function faultOf(error: unknown): Fault {
-  if (error instanceof ZodError) return { status: 400, code: 'invalid_request', errors: fieldErrorsOf(error) }
   const code = codeOf(error)
   if (code?.startsWith('FST_') === true) return FRAMEWORK_FAULTS[code] ?? INTERNAL
   return isDatabaseUnavailable(error) ? UNAVAILABLE : INTERNAL
@@ -47,33 +44,11 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
-/** Enough to mend a form with; a hostile body shall not make a long answer. */
-const MAX_FIELD_ERRORS = 20
-const MAX_POINTER_CHARACTERS = 200
-
-function fieldErrorsOf(error: ZodError): NonNullable<ProblemDetails['errors']> {
-  return error.issues
-    .flatMap((issue) =>
-      issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => ({ pointer: pointerOf([...issue.path, key]), detail: 'Unknown field' }))
-        : [{ pointer: pointerOf(issue.path), detail: issue.message }],
-    )
-    .slice(0, MAX_FIELD_ERRORS)
-}
-
-/** RFC 6901. */
-function pointerOf(path: readonly PropertyKey[]): string {
-  return path
-    .map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`)
-    .join('')
-    .slice(0, MAX_POINTER_CHARACTERS)
-}
-
 /** A Problem stays as it is; anything else becomes the problem of its fault, with the error as its cause. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error
-  const { status, code, detail, errors, retryAfterSeconds } = faultOf(error)
-  return new Problem(code, { status, detail, errors, headers: retryAfter(retryAfterSeconds), cause: error })
+  const { status, code, detail, retryAfterSeconds } = faultOf(error)
+  return new Problem(code, { status, detail, headers: retryAfter(retryAfterSeconds), cause: error })
 }
 
 /** An OAuthError stays as it is; a Problem and anything else become the nearest code of the OAuth endpoints. */
@@ -89,7 +64,6 @@ export function oauthErrorOf(error: unknown): OAuthError {
 }
 
 function oauthCodeOf(status: number, code: ProblemCode): OAuthErrorCode {
-  if (code === 'method_not_allowed') return 'method_not_supported'
   if (code === 'rate_limited') return 'rate_limited'
   if (status === 503) return 'temporarily_unavailable'
   return status >= 500 ? 'server_error' : 'invalid_request'

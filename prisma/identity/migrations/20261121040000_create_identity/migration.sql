@@ -241,7 +241,6 @@ CREATE TABLE otp_challenge (
   sent boolean NOT NULL,
   created_at timestamptz(6) NOT NULL DEFAULT meridian_now(),
   expires_at timestamptz(6) NOT NULL,
-  superseded_at timestamptz(6),
   consumed_at timestamptz(6),
   retry_key_hash bytea,
   code_id uuid,
@@ -253,12 +252,14 @@ CREATE UNIQUE INDEX otp_challenge_auth_session_hash_key ON otp_challenge (auth_s
 CREATE INDEX otp_challenge_contact_mac_idx ON otp_challenge (contact_mac);
 CREATE INDEX otp_challenge_expires_at_idx ON otp_challenge (expires_at);
 
--- Budgets belong to the contact, whoever asks and however often: a resend does not renew them.
+-- Budgets belong to the contact, whoever asks and however often: a resend does not renew them. The one challenge
+-- whose code was sent last is named here, so that a newer code ends an older one without touching its row.
 CREATE TABLE contact_budget (
   contact_mac bytea NOT NULL,
   purpose text NOT NULL,
   sends timestamptz(6)[] NOT NULL,
   last_sent_at timestamptz(6) NOT NULL,
+  live_challenge_id uuid NOT NULL,
   failures integer NOT NULL DEFAULT 0,
   CONSTRAINT contact_budget_pkey PRIMARY KEY (contact_mac, purpose)
 );

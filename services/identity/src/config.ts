@@ -1,0 +1,56 @@
+// The identity service's configuration: one schema, parsed once. README's table of settings is checked against it.
+import {
+  booleanSetting,
+  httpUrlSetting,
+  integerSetting,
+  logLevelSetting,
+  portSetting,
+  secondsSetting,
+  secretKeyList,
+  trustedProxiesSetting,
+} from '@meridian/service-kit/settings'
+import { z } from 'zod'
+
+const seconds = (minSeconds: number, maxSeconds: number) => secondsSetting({ minSeconds, maxSeconds })
+const DAY = 86_400
+
+export const configurationSchema = z.object({
+  ISSUER: httpUrlSetting.describe('the address that clients reach this service at, and the `iss` of every token'),
+  HOST: z.string().default('127.0.0.1').describe('the address to listen on'),
+  PORT: portSetting.default(4000).describe('the port to listen on'),
+  DATABASE_URL: z.string().optional().describe('PostgreSQL 15 or newer; absent: an embedded database in DATA_FOLDER'),
+  DATABASE_POOL_SIZE: integerSetting({ min: 1, max: 200 }).default(10).describe('connections to PostgreSQL'),
+  DATA_FOLDER: z.string().min(1).describe('a folder of this process alone, for the embedded database and its socket'),
+  REGISTRY: z.string().min(1).describe('the regions and clients, as JSON (or REGISTRY_FILE, its path)'),
+  TOKEN_KEYS: secretKeyList.describe('MAC keys of refresh tokens and codes, newest first, as id:base64url,…'),
+  OTP_KEYS: secretKeyList.describe('MAC keys of one-time codes, newest first, as id:base64url,…'),
+  SEAL_KEYS: secretKeyList.describe('keys that seal signing keys and queued mail, newest first, as id:base64url,…'),
+  SMTP_URL: z.string().regex(/^smtps?:\/\//).describe('smtp:// or smtps:// with host, port and credentials'),
+  SMTP_REQUIRE_TLS: booleanSetting.default(true).describe('whether plain SMTP must offer STARTTLS'),
+  MAIL_FROM: z.string().min(3).describe('the sender of every mail'),
+  PRODUCT_NAME: z.string().min(1).max(60).default('Meridian').describe('how mails call the product'),
+  LOG_LEVEL: logLevelSetting.default('info').describe('fatal, error, warn, info, debug, trace or silent'),
+  TRUST_PROXY: trustedProxiesSetting.default(false).describe('addresses or CIDR ranges of reverse proxies, by commas'),
+  ACCESS_TOKEN_TTL_SECONDS: seconds(300, 900).default(600).describe('life of an access token'),
+  REFRESH_IDLE_SECONDS: seconds(600, 180 * DAY).default(90 * DAY).describe('life of an unused refresh token'),
+  REFRESH_ABSOLUTE_SECONDS: seconds(600, 400 * DAY).default(365 * DAY).describe('longest sign-in, however active'),
+  BROWSER_BODY_ABSOLUTE_SECONDS: seconds(600, 7 * DAY)
+    .default(DAY)
+    .describe('longest sign-in of a browser client without cookie transport'),
+  SYS_ADMIN_IDLE_SECONDS: seconds(60, DAY).default(1800).describe('life of an unused sign-in of a sys-admin'),
+  SYS_ADMIN_ABSOLUTE_SECONDS: seconds(600, DAY).default(43_200).describe('longest sign-in of a sys-admin'),
+  REFRESH_GRACE_SECONDS: seconds(0, 300).default(30).describe('how long a refresh may be repeated without its key'),
+  AUTHORIZATION_CODE_TTL_SECONDS: seconds(10, 300).default(60).describe('life of an authorization code'),
+  OTP_TTL_SECONDS: seconds(300, 900).default(900).describe('life of a mailed code'),
+  OTP_RESEND_SECONDS: seconds(10, 600).default(60).describe('wait before an address can be sent another code'),
+  OTP_SENDS_PER_HOUR: integerSetting({ min: 1, max: 20 }).default(5).describe('codes an address is sent in an hour'),
+  OTP_SENDS_PER_DAY: integerSetting({ min: 1, max: 50 }).default(10).describe('codes an address is sent in a day'),
+  CHALLENGES_PER_MINUTE: integerSetting({ min: 1, max: 1_000_000 })
+    .default(60)
+    .describe('requests to /oauth/challenge by one address in a minute'),
+  TOKEN_REQUESTS_PER_MINUTE: integerSetting({ min: 1, max: 10_000_000 })
+    .default(1200)
+    .describe('requests to /oauth/token by one address in a minute'),
+})
+export type Configuration = z.infer<typeof configurationSchema>
+

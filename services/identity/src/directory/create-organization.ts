@@ -1,0 +1,110 @@
+// Provisioning: an organization, its regions and its first manager, in one transaction. Only sys-admins get here.
+import { withTransaction } from '@meridian/database/transaction'
+import { orgIdSchema, userIdSchema } from '@meridian/protocol/ids'
+import type { Org, OrgCreate } from '@meridian/protocol/orgs'
+import { type Origin, recordAudit } from '../audit/record.ts'
+import type { Deps } from '../deps.ts'
+import { Refusal } from '../refusal.ts'
+import { sha256 } from '../secrets/macs.ts'
+import { lockIdempotencyKey, saveIdempotentAnswer } from '../store/idempotency.ts'
+import type { IdentityDb } from '../store/open-store.ts'
+import {
+  insertMemberships,
+  insertOrganization,
+  isMembershipOfSysAdmin,
+  isSlugTaken,
+  listActiveRegionCodes,
+} from '../store/organizations.ts'
+import { findUserByEmail, insertUserIfAbsent } from '../store/users.ts'
+
+type Provisioning = Pick<Deps, 'db' | 'makeId'>
+
+export type Actor = { readonly userId: string; readonly clientId: string; readonly sessionId: string }
+
+const ANSWER_TTL_SECONDS = 86_400
+
+/** Throws Refusal: unknown_region, slug_taken, sys_admin_cannot_be_member, idempotency_key_reused. */
+export async function createOrganization(
+  deps: Provisioning,
+  actor: Actor,
+  request: OrgCreate,
+  idempotencyKey: string | undefined,
+  origin: Origin,
+): Promise<Org> {
+  const requestHash = sha256(JSON.stringify(request))
+  try {
+    return await withTransaction(deps.db, async (db) => {
+      const saved = { scope: `create_organization ${actor.userId}`, keyHash: sha256(idempotencyKey ?? '') }
+      if (idempotencyKey !== undefined) {
+        const earlier = await lockIdempotencyKey(db, saved.scope, saved.keyHash)
+        if (earlier !== undefined) return answerAgain(earlier, requestHash)
+      }
+      const org = await provision(deps, db, actor, request, origin)
+      if (idempotencyKey !== undefined) {
+        await saveIdempotentAnswer(db, { ...saved, requestHash, status: 201, body: org }, ANSWER_TTL_SECONDS)
+      }
+      return org
+    })
+  } catch (error) {
+    if (isSlugTaken(error)) throw new Refusal('slug_taken', 'the slug is taken', 'Choose another slug.')
+    if (isMembershipOfSysAdmin(error)) throw new Refusal('sys_admin_cannot_be_member', 'the first manager is a sys-admin')
+    throw error
+  }
+}
+
+function answerAgain(earlier: { request_hash: Uint8Array; body: unknown }, requestHash: Uint8Array): Org {
+  if (Buffer.compare(earlier.request_hash, requestHash) !== 0) {
+    throw new Refusal('idempotency_key_reused', 'the key was used for another request')
+  }
+  return earlier.body as Org
+}
+
+async function provision(
+  deps: Provisioning,
+  db: IdentityDb,
+  actor: Actor,
+  request: OrgCreate,
+  origin: Origin,
+): Promise<Org> {
+  const known = await listActiveRegionCodes(db)
+  const unknown = request.regions.find((code) => !known.has(code))
+  if (unknown !== undefined) throw new Refusal('unknown_region', 'a region that is not active', 'regions: names an unknown region')
+  const orgId = orgIdSchema.parse(deps.makeId())
+  await insertOrganization(db, {
+    id: orgId,
+    slug: request.slug,
+    name: request.name,
+    primaryContactName: request.primary_contact.name,
+    primaryContactEmail: request.primary_contact.email,
+    subscriptionTier: request.subscription_tier,
+    regions: request.regions,
+  })
+  const { email, name } = request.first_manager
+  await insertUserIfAbsent(db, { id: deps.makeId(), email, name })
+  const manager = await findUserByEmail(db, email)
+  if (manager === null) throw new Error('the first manager was just inserted')
+  await insertMemberships(
+    db,
+    request.regions.map((region) => ({ id: deps.makeId(), userId: manager.id, orgId, region, role: 'manager' })),
+  )
+  await recordAudit(db, deps.makeId, 'organization.created', {
+    outcome: 'success',
+    requestId: origin.requestId,
+    ip: origin.ip,
+    actorUserId: actor.userId,
+    clientId: actor.clientId,
+    sessionId: actor.sessionId,
+    orgId,
+    details: { regions: request.regions, first_manager: manager.id },
+  })
+  return {
+    id: orgId,
+    slug: request.slug,
+    name: request.name,
+    status: 'active',
+    subscription_tier: request.subscription_tier,
+    regions: [...request.regions],
+    first_manager: { id: userIdSchema.parse(manager.id) },
+    version: 1,
+  }
+}

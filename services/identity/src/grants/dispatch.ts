@@ -1,0 +1,69 @@
+// The token endpoint as a pipeline: (1) the client is authenticated, (2) it may use the grant, (3) the grant proves
+// who acts and where, re-reading all of it, (4) tokens are minted, (5) the answer is put together. A grant fills
+// step 3 and cannot skip another.
+import type { TokenResponse } from '@meridian/protocol/oauth'
+import type { TokenRequest } from '@meridian/protocol/oauth-requests'
+import { assertGrantAllowed } from '../directory/client-rules.ts'
+import { type MintedAccessToken, mintAccountToken, mintClientToken, mintRegionToken } from '../sessions/access-token.ts'
+import { mintIdToken } from '../sessions/id-token.ts'
+import type { Client } from '../store/clients.ts'
+import { redeemAuthorizationCode } from './authorization-code.ts'
+import { grantClientCredentials } from './client-credentials.ts'
+import type { GrantContext, GrantDeps, Proof } from './grant.ts'
+import { useRefreshToken } from './refresh-token.ts'
+import { exchangeToken } from './token-exchange.ts'
+
+/** Steps 2 to 5 for an authenticated client. Throws Refusal. */
+export async function issueTokens(
+  deps: GrantDeps,
+  context: GrantContext,
+  request: TokenRequest,
+): Promise<TokenResponse> {
+  assertGrantAllowed(context.client, request.grant_type)
+  const proof = await prove(deps, context, request)
+  const minted = mintAccessToken(deps, context.client, proof)
+  return answer(deps, context.client, proof, minted)
+}
+
+function prove(deps: GrantDeps, context: GrantContext, request: TokenRequest): Promise<Proof> {
+  switch (request.grant_type) {
+    case 'authorization_code':
+      return redeemAuthorizationCode(deps, context, request)
+    case 'refresh_token':
+      return useRefreshToken(deps, context, request)
+    case 'urn:ietf:params:oauth:grant-type:token-exchange':
+      return exchangeToken(deps, context, request)
+    case 'client_credentials':
+      return grantClientCredentials(deps, context, request)
+  }
+}
+
+function mintAccessToken(deps: GrantDeps, client: Client, proof: Proof): MintedAccessToken {
+  switch (proof.kind) {
+    case 'account':
+      return mintAccountToken(deps, client.id, proof.scope, proof.signedIn)
+    case 'region':
+      return mintRegionToken(deps, client.id, proof.scope, proof.signedIn, proof.target)
+    case 'client':
+      return mintClientToken(deps, client.id, proof.scope, proof.nowSeconds)
+  }
+}
+
+function answer(deps: GrantDeps, client: Client, proof: Proof, minted: MintedAccessToken): TokenResponse {
+  const response: TokenResponse = {
+    access_token: minted.accessToken,
+    token_type: 'Bearer',
+    expires_in: minted.expiresInSeconds,
+    scope: proof.scope,
+  }
+  if (proof.kind === 'client') return response
+  if (proof.refreshToken !== undefined) response.refresh_token = proof.refreshToken
+  if (proof.redeemed !== undefined && proof.scope.split(' ').includes('openid')) {
+    response.id_token = mintIdToken(deps, client, proof.signedIn, proof.redeemed.nonce)
+  }
+  if (proof.kind === 'account') response.context = proof.context
+  if (proof.kind === 'region' && proof.isExchange === true) {
+    response.issued_token_type = 'urn:ietf:params:oauth:token-type:access_token'
+  }
+  return response
+}

@@ -1,0 +1,60 @@
+// The only place where an error of the identity service becomes HTTP: OAuth errors (RFC 6749 §5.2) under /oauth,
+// problem details (RFC 9457) everywhere else. One public text a code; the reason goes to the log alone.
+import type { OAuthErrorCode } from '@meridian/protocol/oauth'
+import type { ProblemCode } from '@meridian/protocol/problem'
+import { OAuthError, sendOAuthError } from '@meridian/service-kit/oauth-error'
+import { Problem, sendProblem } from '@meridian/service-kit/problem'
+import { oauthErrorOf, problemOf } from '@meridian/service-kit/request-fault'
+import type { SendError } from '@meridian/service-kit/server'
+import { Refusal, type RefusalCode } from '../refusal.ts'
+
+const OAUTH_CODES: Readonly<Partial<Record<RefusalCode, OAuthErrorCode>>> = {
+  invalid_request: 'invalid_request',
+  invalid_client: 'invalid_client',
+  invalid_grant: 'invalid_grant',
+  unauthorized_client: 'unauthorized_client',
+  unsupported_grant_type: 'unsupported_grant_type',
+  unsupported_token_type: 'unsupported_token_type',
+  invalid_scope: 'invalid_scope',
+  invalid_target: 'invalid_target',
+  invalid_code: 'invalid_code',
+  method_not_supported: 'method_not_supported',
+}
+
+const PROBLEM_CODES: Readonly<Partial<Record<RefusalCode, ProblemCode>>> = {
+  invalid_request: 'invalid_request',
+  access_denied: 'access_denied',
+  invalid_token: 'invalid_token',
+  missing_token: 'missing_token',
+  slug_taken: 'slug_taken',
+  sys_admin_cannot_be_member: 'sys_admin_cannot_be_member',
+  idempotency_key_reused: 'idempotency_key_reused',
+  conflict: 'conflict',
+  unknown_region: 'unknown_region',
+}
+
+/** RFC 6750 §3: no error attribute where no credentials were shown. */
+const CHALLENGES: Readonly<Partial<Record<RefusalCode, string>>> = {
+  missing_token: 'Bearer',
+  invalid_token: 'Bearer error="invalid_token", error_description="The token is invalid or expired"',
+}
+
+export const sendError: SendError = (error, request, reply) => {
+  if (error instanceof Refusal) request.logFields = { ...request.logFields, problem_code: error.code }
+  if (request.url.startsWith('/oauth/')) return sendOAuthError(reply, error instanceof Refusal ? oauthError(error) : oauthErrorOf(error))
+  return sendProblem(reply, error instanceof Refusal ? problem(error) : problemOf(error))
+}
+
+function oauthError(refusal: Refusal): OAuthError {
+  return new OAuthError(OAUTH_CODES[refusal.code] ?? 'server_error', { description: refusal.detail, cause: refusal })
+}
+
+function problem(refusal: Refusal): Problem {
+  const challenge = CHALLENGES[refusal.code]
+  return new Problem(PROBLEM_CODES[refusal.code] ?? 'internal', {
+    ...(refusal.code === 'unknown_region' ? { status: 422 } : {}),
+    detail: refusal.detail,
+    headers: challenge === undefined ? {} : { 'www-authenticate': challenge },
+    cause: refusal,
+  })
+}

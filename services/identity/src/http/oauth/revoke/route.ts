@@ -1,0 +1,33 @@
+// POST /oauth/revoke (RFC 7009): signs out. A client with cookie transport revokes what its cookie holds.
+import { revocationRequestSchema } from '@meridian/protocol/oauth-requests'
+import type { FastifyInstance } from 'fastify'
+import type { Deps } from '../../../deps.ts'
+import { assertOriginAllowed } from '../../../directory/client-rules.ts'
+import { authenticateClient } from '../../../grants/authenticate-client.ts'
+import { Refusal } from '../../../refusal.ts'
+import { revokeToken } from '../../../sessions/revoke-token.ts'
+import { parseForm } from '../../form.ts'
+import { readRetryKeyHash } from '../../idempotency-key.ts'
+import { originOf } from '../../origin.ts'
+import type { RateLimit } from '../../rate-limits.ts'
+import { assertCookieRequest, refreshCookieName } from '../refresh-cookie.ts'
+
+export function revokeRoute(app: FastifyInstance, deps: Deps, rateLimit: RateLimit): void {
+  app.post('/oauth/revoke', { config: { rateLimit } }, async (request, reply) => {
+    const form = parseForm(revocationRequestSchema, request)
+    const { authorization, origin } = request.headers
+    const client = await authenticateClient(deps.db, { ...form, authorization })
+    assertOriginAllowed(client, origin)
+    let { token } = form
+    if (client.refreshTransport === 'cookie') {
+      assertCookieRequest(client, request, readRetryKeyHash(request) !== null)
+      const name = refreshCookieName(deps.settings.issuer, client.id)
+      token = request.cookies[name]
+      reply.clearCookie(name, { path: '/', secure: true, httpOnly: true, sameSite: 'strict' })
+      if (token === undefined) return reply.code(200).send()
+    }
+    if (token === undefined) throw new Refusal('invalid_request', 'no token', 'token: is missing')
+    await revokeToken(deps, client, token, originOf(request))
+    return reply.code(200).send()
+  })
+}

@@ -1,0 +1,218 @@
+// Sign-in by e-mailed code (draft-ietf-oauth-first-party-apps §5): start a challenge, send another code, answer it.
+// Budgets belong to the contact and live in the statements of store/otp-challenges.ts; every address, known or
+// not, gets the same answer, the same rows and the same work. The code that comes out is redeemed in grants/.
+import { withTransaction } from '@meridian/database/transaction'
+import { emailAddressSchema } from '@meridian/protocol/email-address'
+import { type Origin, recordAudit } from '../audit/record.ts'
+import type { Deps } from '../deps.ts'
+import { grantedScope } from '../directory/client-rules.ts'
+import { sealMail } from '../mail/sealed-mail.ts'
+import { Refusal } from '../refusal.ts'
+import { insertCode } from '../store/authorization-codes.ts'
+import type { Client } from '../store/clients.ts'
+import type { IdentityDb } from '../store/open-store.ts'
+import {
+  type Attempt,
+  findAnsweredChallenge,
+  findChallengeForResend,
+  startChallenge as insertChallenge,
+  type TriedChallenge,
+  tryCode,
+} from '../store/otp-challenges.ts'
+import { insertSession } from '../store/sessions.ts'
+import { findUserById } from '../store/users.ts'
+import { formatAuthorizationCode } from './authorization-code.ts'
+import { codeMac, contactMac, generateAuthSession, generateCode, hashAuthSession, normalizeCode } from './one-time-code.ts'
+
+export type ChallengeDeps = Pick<Deps, 'db' | 'settings' | 'secrets' | 'makeId' | 'randomBytes'>
+
+export type StartRequest = {
+  readonly method: string
+  readonly contact: string
+  readonly codeChallenge: string
+  readonly scope: string | undefined
+  readonly resource: string | undefined
+  readonly org: string | undefined
+  /** A resend names the challenge that it continues. */
+  readonly authSession: string | undefined
+}
+
+export type StartedChallenge = {
+  readonly authSession: string
+  readonly expiresInSeconds: number
+  readonly resendInSeconds: number
+}
+
+const MAX_ATTEMPTS = 5
+/** NIST SP 800-63B §3.2.2: no more than 100 wrong answers in a row. */
+const FAILURES_BEFORE_SLOW = 100
+/** RFC 8176: a one-time password. */
+const OTP_AMR = ['otp'] as const
+
+/** Starts a challenge or continues one. Throws Refusal for input that says nothing about any address. */
+export async function startChallenge(
+  deps: ChallengeDeps,
+  client: Client,
+  request: StartRequest,
+): Promise<StartedChallenge> {
+  const email = parseContact(request)
+  const scope = grantedScope(client, request.scope)
+  validateTarget(client, request)
+  if (request.authSession !== undefined) {
+    const waiting = await findWaiting(deps, client, request.authSession, email)
+    if (waiting !== undefined) return waiting
+  }
+  const authSession = generateAuthSession(deps.secrets, deps.randomBytes)
+  const code = generateCode(deps.randomBytes)
+  const { otpTtlSeconds } = deps.settings
+  const mail = { kind: 'sign_in_code', to: email, code, ttlMinutes: Math.floor(otpTtlSeconds / 60) } as const
+  const mac = codeMac(deps.secrets, authSession, code)
+  if (mac === undefined) throw new Error('a handle that was just made names no key')
+  await insertChallenge(
+    deps.db,
+    {
+      id: deps.makeId(),
+      authSessionHash: hashAuthSession(authSession),
+      contactMac: contactMac(deps.secrets, email),
+      email,
+      clientId: client.id,
+      codeMac: mac,
+      codeChallenge: request.codeChallenge,
+      scope,
+      resource: request.resource ?? null,
+      org: request.org ?? null,
+      mailId: deps.makeId(),
+      sealedMail: sealMail(deps.secrets, mail, deps.randomBytes),
+    },
+    limitsOf(deps),
+  )
+  return { authSession, expiresInSeconds: otpTtlSeconds, resendInSeconds: deps.settings.otpResendSeconds }
+}
+
+function parseContact(request: StartRequest): string {
+  if (request.method === 'sms') throw new Refusal('method_not_supported', 'no SMS sender is configured')
+  if (request.method !== 'email') throw new Refusal('invalid_request', 'unknown method', 'method: must be email')
+  const email = emailAddressSchema.safeParse(request.contact)
+  if (!email.success) throw new Refusal('invalid_request', 'bad address', 'contact: is not an e-mail address')
+  return email.data
+}
+
+function validateTarget(client: Client, request: StartRequest): void {
+  const { resource, org } = request
+  if (resource !== undefined && !client.allowedResources.some((allowed) => allowed === '*' || allowed === resource)) {
+    throw new Refusal('invalid_target', 'the client may not ask for this resource')
+  }
+  if ((resource === undefined) !== (org === undefined)) {
+    throw new Refusal('invalid_target', 'resource and org_id go together')
+  }
+  if (!client.accountToken && resource === undefined) {
+    throw new Refusal('invalid_target', 'this client must name its resource')
+  }
+}
+
+function limitsOf(deps: Pick<Deps, 'settings'>) {
+  const { otpResendSeconds, otpSendsPerHour, otpSendsPerDay, otpTtlSeconds } = deps.settings
+  return {
+    resendSeconds: otpResendSeconds,
+    sendsPerHour: otpSendsPerHour,
+    sendsPerDay: otpSendsPerDay,
+    failuresBeforeSlow: FAILURES_BEFORE_SLOW,
+    ttlSeconds: otpTtlSeconds,
+  }
+}
+
+/** A resend that comes too soon keeps the challenge that it names, whose code is still under way. */
+async function findWaiting(
+  deps: ChallengeDeps,
+  client: Client,
+  authSession: string,
+  email: string,
+): Promise<StartedChallenge | undefined> {
+  const key = { authSessionHash: hashAuthSession(authSession), clientId: client.id }
+  const found = await findChallengeForResend(deps.db, key, deps.settings.otpResendSeconds)
+  if (found === undefined || found.wait_seconds === 0) return undefined
+  if (Buffer.compare(found.contact_mac, contactMac(deps.secrets, email)) !== 0) return undefined
+  return { authSession, expiresInSeconds: found.expires_in, resendInSeconds: found.wait_seconds }
+}
+
+export type AnswerRequest = {
+  readonly authSession: string
+  readonly otp: string
+  readonly retryKeyHash: Uint8Array | null
+  readonly origin: Origin
+}
+
+/** Spends one attempt. Resolves to an authorization code, or throws Refusal (invalid_code) whatever the reason. */
+export async function answerChallenge(deps: ChallengeDeps, client: Client, request: AnswerRequest): Promise<string> {
+  const code = normalizeCode(request.otp)
+  const mac = code === undefined ? undefined : codeMac(deps.secrets, request.authSession, code)
+  if (mac === undefined) throw new Refusal('invalid_code', 'not a code, or not a handle of ours')
+  const attempt: Attempt = {
+    authSessionHash: hashAuthSession(request.authSession),
+    clientId: client.id,
+    codeMac: mac,
+    codeId: deps.makeId(),
+    retryKeyHash: request.retryKeyHash,
+    maxAttempts: MAX_ATTEMPTS,
+  }
+  // The attempt must be counted whatever comes of it: refusals leave the transaction as values.
+  const codeId = await withTransaction(deps.db, async (db) => {
+    const tried = await tryCode(db, attempt)
+    if (tried === undefined) return attempt.retryKeyHash === null ? undefined : findAnsweredChallenge(db, attempt)
+    if (await signIn(deps, db, client, request, attempt.codeId, tried)) return attempt.codeId
+    await recordSignIn(deps, db, client, request, tried.user_id, null)
+    return undefined
+  })
+  if (codeId === undefined) throw new Refusal('invalid_code', 'wrong, spent, superseded or expired')
+  return formatAuthorizationCode(deps.secrets, { issuer: deps.settings.issuer, clientId: client.id }, codeId)
+}
+
+/** Makes the session and its code, if the answer was right and the address is still that person's. */
+async function signIn(
+  deps: ChallengeDeps,
+  db: IdentityDb,
+  client: Client,
+  request: AnswerRequest,
+  codeId: string,
+  tried: TriedChallenge,
+): Promise<boolean> {
+  if (!tried.correct || tried.user_id === null) return false
+  const user = await findUserById(db, tried.user_id)
+  if (user === null || user.status !== 'active' || user.email === null) return false
+  if (Buffer.compare(contactMac(deps.secrets, user.email), tried.contact_mac) !== 0) return false
+  const sessionId = deps.makeId()
+  const { ip, userAgent } = request.origin
+  await insertSession(db, { id: sessionId, userId: user.id, clientId: client.id, amr: OTP_AMR, ip, userAgent })
+  await insertCode(db, {
+    id: codeId,
+    clientId: client.id,
+    sessionId,
+    codeChallenge: tried.code_challenge,
+    redirectUri: null,
+    nonce: null,
+    scope: tried.scope,
+    resource: tried.resource,
+    org: tried.org,
+    ttlSeconds: deps.settings.authorizationCodeTtlSeconds,
+  })
+  await recordSignIn(deps, db, client, request, user.id, sessionId)
+  return true
+}
+
+function recordSignIn(
+  deps: ChallengeDeps,
+  db: IdentityDb,
+  client: Client,
+  request: AnswerRequest,
+  userId: string | null,
+  sessionId: string | null,
+): Promise<void> {
+  return recordAudit(db, deps.makeId, sessionId === null ? 'sign_in.refused' : 'sign_in.succeeded', {
+    outcome: sessionId === null ? 'refused' : 'success',
+    requestId: request.origin.requestId,
+    ip: request.origin.ip,
+    actorUserId: userId,
+    clientId: client.id,
+    sessionId,
+  })
+}

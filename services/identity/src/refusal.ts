@@ -1,0 +1,36 @@
+// The errors of the identity service, as values: a stable code for the caller, a private reason for the log.
+// They become HTTP in http/errors.ts and nowhere else.
+
+export type RefusalCode =
+  | 'invalid_request'
+  | 'invalid_client'
+  | 'invalid_grant'
+  | 'unauthorized_client'
+  | 'unsupported_grant_type'
+  | 'unsupported_token_type'
+  | 'invalid_scope'
+  | 'invalid_target'
+  | 'invalid_code'
+  | 'method_not_supported'
+  | 'access_denied'
+  | 'invalid_token'
+  | 'missing_token'
+  | 'slug_taken'
+  | 'unknown_region'
+  | 'sys_admin_cannot_be_member'
+  | 'idempotency_key_reused'
+  | 'conflict'
+
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly code: RefusalCode
+  /** Which input is wrong; public. Never quotes the input. */
+  readonly detail: string | undefined
+
+  /** `reason` is for the log only. */
+  constructor(code: RefusalCode, reason: string, detail?: string) {
+    super(reason)
+    this.code = code
+    this.detail = detail
+  }
+}

@@ -1,0 +1,35 @@
+import type { AccountTokenClaims } from '@meridian/protocol/access-token'
+import type { SessionId, UserId } from '@meridian/protocol/ids'
+import type { IdentityDb } from '../store/open-store.ts'
+import { findSignedIn } from '../store/sessions.ts'
+
+export type SignedInPerson = {
+  readonly userId: UserId
+  readonly sessionId: SessionId
+  readonly clientId: string
+  readonly platformRole: 'sys_admin' | null
+  readonly email: string | null
+  readonly name: string
+  /** Seconds since the epoch. */
+  readonly authTime: number
+  readonly amr: readonly string[]
+}
+
+/** The person that an account token speaks of, if token, session, account and client are all good now. */
+export async function findSignedInPerson(
+  db: IdentityDb,
+  claims: AccountTokenClaims,
+): Promise<SignedInPerson | undefined> {
+  const live = await findSignedIn(db, claims.sid, claims.client_id)
+  if (live === undefined || live.user_id !== claims.sub || live.now >= claims.exp) return undefined
+  return {
+    userId: live.user_id,
+    sessionId: live.session_id,
+    clientId: claims.client_id,
+    platformRole: live.platform_role,
+    email: live.email,
+    name: live.name,
+    authTime: live.auth_time,
+    amr: live.amr,
+  }
+}

@@ -1,0 +1,21 @@
+// What the features need to know of the configuration, in their own words. Units end the names.
+
+export type Settings = {
+  /** RFC 8414 §2: exactly as it stands in every `iss`. */
+  readonly issuer: string
+  readonly accessTokenTtlSeconds: number
+  readonly refreshIdleSeconds: number
+  readonly refreshAbsoluteSeconds: number
+  readonly browserBodyAbsoluteSeconds: number
+  readonly sysAdminIdleSeconds: number
+  readonly sysAdminAbsoluteSeconds: number
+  /** How long the direct predecessor of an unused refresh token is still answered with that token. */
+  readonly refreshGraceSeconds: number
+  readonly authorizationCodeTtlSeconds: number
+  readonly otpTtlSeconds: number
+  readonly otpResendSeconds: number
+  readonly otpSendsPerHour: number
+  readonly otpSendsPerDay: number
+  readonly mailFrom: string
+  readonly productName: string
+}

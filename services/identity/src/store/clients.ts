@@ -1,0 +1,54 @@
+import { grantTypeSchema } from '@meridian/protocol/oauth'
+import { z } from 'zod'
+import type { Client as ClientRow } from './generated/client.ts'
+import type { IdentityDb } from './open-store.ts'
+
+const clientSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  firstParty: z.boolean(),
+  browser: z.boolean(),
+  authMethod: z.enum(['none', 'client_secret_basic', 'client_secret_post']),
+  secretHash: z.instanceof(Uint8Array).nullable(),
+  redirectUris: z.array(z.string()),
+  allowedOrigins: z.array(z.string()),
+  accountToken: z.boolean(),
+  allowedResources: z.array(z.string()),
+  grantTypes: z.array(grantTypeSchema),
+  scopes: z.array(z.string()),
+  refreshTransport: z.enum(['body', 'cookie']),
+  idTokenAlg: z.enum(['ES256', 'RS256']),
+  region: z.string().nullable(),
+})
+export type Client = z.infer<typeof clientSchema>
+
+/** An active client, or undefined. */
+export async function findClient(db: IdentityDb, clientId: string): Promise<Client | undefined> {
+  const row = await db.prisma.client.findFirst({ where: { id: clientId, status: 'active' } })
+  return row === null ? undefined : parseClient(row)
+}
+
+function parseClient(row: ClientRow): Client {
+  return clientSchema.parse(row)
+}
+
+/** Every origin that some client may call from; a request is then held to its own client's list. */
+export async function listAllowedOrigins(db: IdentityDb): Promise<ReadonlySet<string>> {
+  const rows = await db.prisma.client.findMany({ where: { status: 'active' }, select: { allowedOrigins: true } })
+  return new Set(rows.flatMap((row) => row.allowedOrigins))
+}
+
+/** Makes the stored clients those of the configuration: others are marked deleted, and their tokens die. */
+export async function replaceClients(db: IdentityDb, clients: readonly Client[]): Promise<void> {
+  for (const client of clients) {
+    const { id, ...fields } = { ...client, status: 'active' }
+    const secretHash = fields.secretHash === null ? null : new Uint8Array(fields.secretHash)
+    await db.prisma.client.upsert({
+      where: { id },
+      create: { id, ...fields, secretHash },
+      update: { ...fields, secretHash },
+    })
+  }
+  const kept = clients.map((client) => client.id)
+  await db.prisma.client.updateMany({ where: { id: { notIn: kept } }, data: { status: 'deleted' } })
+}

@@ -1,0 +1,48 @@
+// The SQL that every mint shares: it re-reads, in the statement that mints, the state the token vouches for.
+// Aliases: f family, s session, u user, c client, m membership, o organization, x organization-region, r region,
+// t the clock. Only constants are put together here; values travel as parameters.
+
+export const CLOCK = '(SELECT meridian_now() AS now) t'
+
+/** The people and programs behind a family are all still allowed to act. */
+export const LIVE_PARTIES = `s.id = f.session_id AND s.revoked_at IS NULL
+  AND u.id = s.user_id AND u.status = 'active'
+  AND c.id = f.client_id AND c.status = 'active'`
+
+export const LIVE_FAMILY = `f.revoked_at IS NULL AND f.idle_expires_at > t.now AND f.absolute_expires_at > t.now
+  AND f.epoch = (SELECT epoch FROM deployment)`
+
+/** A membership that admits `u` through client `c`; the rows that say so are m, o, x, r. */
+export const ADMITTING_MEMBERSHIP = `m.user_id = u.id AND m.status = 'active'
+  AND o.id = m.org_id AND o.status IN ('active', 'maintenance')
+  AND x.org_id = m.org_id AND x.region = m.region AND x.status = 'active'
+  AND r.code = m.region AND r.status = 'active'
+  AND ('*' = ANY (c.allowed_resources) OR r.api_url = ANY (c.allowed_resources))`
+
+export const SIGNED_IN_COLUMNS = `u.id::text AS user_id, u.platform_role, s.id::text AS session_id,
+  extract(epoch FROM s.auth_time)::float8 AS auth_time, s.amr, extract(epoch FROM t.now)::float8 AS now`
+
+export const FAMILY_COLUMNS = `f.id::text AS family_id, f.scope, f.counter, f.head_key_id, f.epoch::text AS epoch,
+  extract(epoch FROM f.absolute_expires_at)::float8 AS absolute_expires_at`
+
+export const TARGET_COLUMNS = `m.id::text AS mid, m.version AS mv, m.role, o.id::text AS org_id, r.code AS region,
+  r.api_url AS audience`
+
+/** The target of a family's token: the one named by the request, else the one the family is bound to. */
+export function familyTarget(resource: string, org: string): string {
+  return `${ADMITTING_MEMBERSHIP}
+    AND r.api_url = coalesce(${resource}::text, f.resource)
+    AND CASE WHEN ${org}::text IS NULL THEN o.id = f.org_id ELSE ${org}::text IN (o.id::text, o.slug) END
+    AND (c.account_token OR (r.api_url = f.resource AND o.id = f.org_id))`
+}
+
+export const TARGET_TABLES = 'membership m, organization o, organization_region x, region r'
+
+/** The context to begin in, as 'org region': the only one; else the one asked for; else the one remembered; else null. */
+export const CHOSEN_CONTEXT = `(
+  SELECT CASE WHEN count(*) = 1 THEN min(m.org_id::text || ' ' || m.region) ELSE coalesce(
+    min(m.org_id::text || ' ' || m.region) FILTER (WHERE m.org_id = f.org_id AND r.api_url = f.resource),
+    min(m.org_id::text || ' ' || m.region) FILTER (WHERE EXISTS (
+      SELECT FROM client_context k
+      WHERE k.user_id = u.id AND k.client_id = c.id AND k.org_id = m.org_id AND k.region = m.region))) END
+  FROM ${TARGET_TABLES} WHERE ${ADMITTING_MEMBERSHIP}) AS context`

@@ -1,0 +1,191 @@
+import type { Statement } from '@meridian/database/database'
+import { z } from 'zod'
+import type { IdentityDb } from './open-store.ts'
+
+// One statement for every address, known or not: the same rows are written, and only their values differ.
+const START_CHALLENGE: Statement = {
+  name: 'start_challenge',
+  text: `WITH t AS (SELECT meridian_now() AS now),
+    person AS (SELECT id FROM user_account WHERE email = $4::text AND status = 'active'),
+    allowed AS (
+      INSERT INTO contact_budget AS b (contact_mac, purpose, sends, last_sent_at, live_challenge_id)
+      SELECT $3::bytea, 'sign_in', ARRAY[t.now], t.now, $1::uuid FROM t
+      ON CONFLICT (contact_mac, purpose) DO UPDATE SET
+        sends = (SELECT array_agg(at ORDER BY at) FROM unnest(b.sends) at
+          WHERE at > excluded.last_sent_at - interval '1 day') || excluded.last_sent_at,
+        last_sent_at = excluded.last_sent_at, live_challenge_id = excluded.live_challenge_id
+      WHERE b.last_sent_at <= excluded.last_sent_at - make_interval(secs => $13::integer)
+        AND (SELECT count(*) FROM unnest(b.sends) at WHERE at > excluded.last_sent_at - interval '1 hour') < $14::integer
+        AND (SELECT count(*) FROM unnest(b.sends) at WHERE at > excluded.last_sent_at - interval '1 day')
+          < CASE WHEN b.failures >= $16::integer THEN 1 ELSE $15::integer END
+      RETURNING contact_mac
+    ),
+    queued AS (
+      INSERT INTO mail_outbox (id, kind, contact_mac, sealed_mail, status, created_at, next_attempt_at, expires_at)
+      SELECT $11::uuid, 'sign_in_code', $3::bytea, $12::bytea,
+        CASE WHEN EXISTS (SELECT FROM person) AND EXISTS (SELECT FROM allowed) THEN 'pending' ELSE 'suppressed' END,
+        t.now, t.now, t.now + make_interval(secs => $17::integer)
+      FROM t
+    )
+    INSERT INTO otp_challenge (id, auth_session_hash, contact_mac, purpose, client_id, user_id, code_mac,
+      code_challenge, scope, resource, org, sent, created_at, expires_at)
+    SELECT $1::uuid, $2::bytea, $3::bytea, 'sign_in', $5::text, (SELECT id FROM person), $6::bytea,
+      $7::text, $8::text, $9::text, $10::text, EXISTS (SELECT FROM allowed), t.now,
+      t.now + make_interval(secs => $17::integer)
+    FROM t RETURNING sent`,
+}
+
+export type NewChallenge = {
+  readonly id: string
+  readonly authSessionHash: Uint8Array
+  readonly contactMac: Uint8Array
+  readonly email: string
+  readonly clientId: string
+  readonly codeMac: Uint8Array
+  readonly codeChallenge: string
+  readonly scope: string
+  readonly resource: string | null
+  readonly org: string | null
+  readonly mailId: string
+  readonly sealedMail: Uint8Array
+}
+
+export type ContactLimits = {
+  readonly resendSeconds: number
+  readonly sendsPerHour: number
+  readonly sendsPerDay: number
+  /** Wrong codes in a row after which an address gets one mail a day. NIST SP 800-63B §3.2.2. */
+  readonly failuresBeforeSlow: number
+  readonly ttlSeconds: number
+}
+
+/** Writes a challenge and its mail. Resolves to whether this challenge can be answered (its code was put in the post). */
+export async function startChallenge(db: IdentityDb, challenge: NewChallenge, limits: ContactLimits): Promise<boolean> {
+  const [row] = await db.sql(START_CHALLENGE, [
+    challenge.id,
+    challenge.authSessionHash,
+    challenge.contactMac,
+    challenge.email,
+    challenge.clientId,
+    challenge.codeMac,
+    challenge.codeChallenge,
+    challenge.scope,
+    challenge.resource,
+    challenge.org,
+    challenge.mailId,
+    challenge.sealedMail,
+    limits.resendSeconds,
+    limits.sendsPerHour,
+    limits.sendsPerDay,
+    limits.failuresBeforeSlow,
+    limits.ttlSeconds,
+  ])
+  return z.object({ sent: z.boolean() }).parse(row).sent
+}
+
+// The attempt is counted and judged in one statement, under the row's lock: there is no reading first.
+const TRY_CODE: Statement = {
+  name: 'try_code',
+  text: `WITH t AS (SELECT meridian_now() AS now),
+    tried AS (
+      UPDATE otp_challenge AS c SET attempts = c.attempts + 1,
+        consumed_at = CASE WHEN c.code_mac = $3::bytea AND c.user_id IS NOT NULL THEN t.now END,
+        code_id = CASE WHEN c.code_mac = $3::bytea AND c.user_id IS NOT NULL THEN $4::uuid END,
+        retry_key_hash = $5::bytea
+      FROM t
+      WHERE c.auth_session_hash = $1::bytea AND c.client_id = $2::text AND c.consumed_at IS NULL
+        AND c.attempts < $6::integer AND c.expires_at > t.now
+        AND EXISTS (SELECT FROM contact_budget b WHERE b.contact_mac = c.contact_mac AND b.purpose = c.purpose
+          AND b.live_challenge_id = c.id)
+      RETURNING c.*
+    ),
+    counted AS (
+      UPDATE contact_budget AS b SET failures = CASE WHEN tried.consumed_at IS NULL THEN b.failures + 1 ELSE 0 END
+      FROM tried WHERE b.contact_mac = tried.contact_mac AND b.purpose = tried.purpose
+    )
+    SELECT id::text, consumed_at IS NOT NULL AS correct, user_id::text, contact_mac, code_challenge, scope, resource,
+      org FROM tried`,
+}
+
+const triedSchema = z.object({
+  id: z.string(),
+  correct: z.boolean(),
+  user_id: z.string().nullable(),
+  contact_mac: z.instanceof(Uint8Array),
+  code_challenge: z.string(),
+  scope: z.string(),
+  resource: z.string().nullable(),
+  org: z.string().nullable(),
+})
+export type TriedChallenge = z.infer<typeof triedSchema>
+
+export type Attempt = {
+  readonly authSessionHash: Uint8Array
+  readonly clientId: string
+  readonly codeMac: Uint8Array
+  /** The authorization code that a correct answer shall have. */
+  readonly codeId: string
+  readonly retryKeyHash: Uint8Array | null
+  readonly maxAttempts: number
+}
+
+/** Spends one attempt. Undefined where the challenge cannot be answered (any more); then nothing changed. */
+export async function tryCode(db: IdentityDb, attempt: Attempt): Promise<TriedChallenge | undefined> {
+  const [row] = await db.sql(TRY_CODE, [
+    attempt.authSessionHash,
+    attempt.clientId,
+    attempt.codeMac,
+    attempt.codeId,
+    attempt.retryKeyHash,
+    attempt.maxAttempts,
+  ])
+  return row === undefined ? undefined : triedSchema.parse(row)
+}
+
+const FIND_ANSWERED: Statement = {
+  name: 'find_answered_challenge',
+  text: `SELECT a.id::text FROM otp_challenge c JOIN authorization_code a ON a.id = c.code_id
+    WHERE c.auth_session_hash = $1::bytea AND c.client_id = $2::text AND c.code_mac = $3::bytea
+      AND c.retry_key_hash = $4::bytea AND a.consumed_at IS NULL AND a.expires_at > meridian_now()`,
+}
+
+/** The still unredeemed code that the same request, with the same Idempotency-Key, was given before. */
+export async function findAnsweredChallenge(
+  db: IdentityDb,
+  attempt: Pick<Attempt, 'authSessionHash' | 'clientId' | 'codeMac' | 'retryKeyHash'>,
+): Promise<string | undefined> {
+  const values = [attempt.authSessionHash, attempt.clientId, attempt.codeMac, attempt.retryKeyHash]
+  const [row] = await db.sql(FIND_ANSWERED, values)
+  return row === undefined ? undefined : z.object({ id: z.string() }).parse(row).id
+}
+
+const FIND_FOR_RESEND: Statement = {
+  name: 'find_challenge_for_resend',
+  text: `SELECT c.contact_mac, c.code_challenge, c.scope, c.resource, c.org,
+      greatest(0, ceil(extract(epoch FROM b.last_sent_at - t.now) + $3::integer))::integer AS wait_seconds,
+      greatest(0, ceil(extract(epoch FROM c.expires_at - t.now)))::integer AS expires_in
+    FROM (SELECT meridian_now() AS now) t, otp_challenge c
+      JOIN contact_budget b ON b.contact_mac = c.contact_mac AND b.purpose = c.purpose
+    WHERE c.auth_session_hash = $1::bytea AND c.client_id = $2::text AND c.consumed_at IS NULL
+      AND c.expires_at > t.now - interval '1 hour'`,
+}
+
+const resendSchema = z.object({
+  contact_mac: z.instanceof(Uint8Array),
+  code_challenge: z.string(),
+  scope: z.string(),
+  resource: z.string().nullable(),
+  org: z.string().nullable(),
+  wait_seconds: z.number(),
+  expires_in: z.number(),
+})
+
+/** The open challenge that a resend asks about, with the seconds until another code can be sent. */
+export async function findChallengeForResend(
+  db: IdentityDb,
+  key: { authSessionHash: Uint8Array; clientId: string },
+  resendSeconds: number,
+): Promise<z.infer<typeof resendSchema> | undefined> {
+  const [row] = await db.sql(FIND_FOR_RESEND, [key.authSessionHash, key.clientId, resendSeconds])
+  return row === undefined ? undefined : resendSchema.parse(row)
+}

@@ -1,0 +1,32 @@
+import type { Statement } from '@meridian/database/database'
+import type { IdentityDb } from './open-store.ts'
+
+const BATCH_ROWS = 500
+
+/** What is over and of no further use: table, key columns, and the condition under which a row may go. */
+const PURGED = [
+  ['otp_challenge', 'id', "expires_at < meridian_now() - interval '2 days'"],
+  ['contact_budget', 'contact_mac, purpose', "last_sent_at < meridian_now() - interval '30 days'"],
+  ['authorization_code', 'id', "expires_at < meridian_now() - interval '1 day'"],
+  ['idempotency', 'scope, key_hash', 'expires_at < meridian_now()'],
+  ['mail_outbox', 'id', "expires_at < meridian_now() - interval '7 days'"],
+] as const
+
+const STATEMENTS: readonly Statement[] = PURGED.map(([table, key, condition]) => ({
+  name: `purge_${table}`,
+  text: `DELETE FROM ${table} WHERE (${key}) IN (
+      SELECT ${key} FROM ${table} WHERE ${condition} LIMIT ${BATCH_ROWS} FOR UPDATE SKIP LOCKED)
+    RETURNING 1 AS gone`,
+}))
+
+/** Deletes what is over, in batches that never hold a lock for long. Resolves to how many rows went. */
+export async function purgeExpired(db: IdentityDb): Promise<number> {
+  let total = 0
+  for (const statement of STATEMENTS) {
+    for (let gone = BATCH_ROWS; gone === BATCH_ROWS; ) {
+      gone = (await db.sql(statement, [])).length
+      total += gone
+    }
+  }
+  return total
+}

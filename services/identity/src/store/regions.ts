@@ -1,0 +1,40 @@
+import type { IdentityDb } from './open-store.ts'
+
+export type Region = {
+  readonly code: string
+  readonly name: string
+  readonly apiUrl: string
+  readonly hostSuffix: string
+}
+
+/** Makes the stored regions those of the configuration; one that it no longer names is withdrawn, not deleted. */
+export async function replaceRegions(db: IdentityDb, regions: readonly Region[]): Promise<void> {
+  for (const { code, ...fields } of regions) {
+    const active = { ...fields, status: 'active' }
+    await db.prisma.region.upsert({ where: { code }, create: { code, ...active }, update: active })
+  }
+  const kept = regions.map((region) => region.code)
+  await db.prisma.region.updateMany({ where: { code: { notIn: kept } }, data: { status: 'withdrawn' } })
+}
+
+/** The tenant hosts of a region: each active organization's slug under the region's host suffix. */
+export async function listTenantHosts(
+  db: IdentityDb,
+  regionCode: string,
+): Promise<readonly { host: string; orgId: string }[]> {
+  const rows = await db.prisma.organizationRegion.findMany({
+    where: {
+      region: regionCode,
+      status: 'active',
+      place: { status: 'active' },
+      organization: { status: { in: ['active', 'maintenance'] } },
+    },
+    select: {
+      orgId: true,
+      organization: { select: { slug: true } },
+      place: { select: { hostSuffix: true } },
+    },
+    orderBy: { orgId: 'asc' },
+  })
+  return rows.map((row) => ({ host: `${row.organization.slug}.${row.place.hostSuffix}`, orgId: row.orgId }))
+}

@@ -1,0 +1,52 @@
+import type { Statement } from '@meridian/database/database'
+import type { IdentityDb } from './open-store.ts'
+
+export type User = {
+  readonly id: string
+  readonly email: string | null
+  readonly name: string
+  readonly status: string
+  readonly platformRole: string | null
+}
+
+const COLUMNS = { id: true, email: true, name: true, status: true, platformRole: true } as const
+
+export function findUserById(db: IdentityDb, id: string): Promise<User | null> {
+  return db.prisma.userAccount.findFirst({ where: { id }, select: COLUMNS })
+}
+
+export function findUserByEmail(db: IdentityDb, email: string): Promise<User | null> {
+  return db.prisma.userAccount.findFirst({ where: { email }, select: COLUMNS })
+}
+
+const INSERT_USER: Statement = {
+  name: 'insert_user_if_absent',
+  text: `INSERT INTO user_account (id, email, name) VALUES ($1::uuid, $2::text, $3::text)
+    ON CONFLICT (email) DO NOTHING RETURNING id::text`,
+}
+
+/** Adds a person with this verified address unless there is one. Resolves to whether it did. */
+export async function insertUserIfAbsent(
+  db: IdentityDb,
+  user: { id: string; email: string; name: string },
+): Promise<boolean> {
+  return (await db.sql(INSERT_USER, [user.id, user.email, user.name])).length === 1
+}
+
+// The lock makes simultaneous bootstraps take turns, so that the count each of them sees is true.
+const SYS_ADMIN_LOCK: Statement = {
+  name: 'lock_sys_admin_bootstrap',
+  text: `SELECT pg_advisory_xact_lock(hashtext('meridian_first_sys_admin'))::text AS locked`,
+}
+
+export async function countSysAdminsForUpdate(db: IdentityDb): Promise<number> {
+  await db.sql(SYS_ADMIN_LOCK, [])
+  return db.prisma.userAccount.count({ where: { platformRole: 'sys_admin', status: { not: 'deleted' } } })
+}
+
+export async function appointSysAdmin(db: IdentityDb, userId: string): Promise<void> {
+  await db.prisma.userAccount.update({
+    where: { id: userId },
+    data: { platformRole: 'sys_admin', version: { increment: 1 } },
+  })
+}
