@@ -1,7 +1,7 @@
 // `pnpm test`: finds what the tests need (PostgreSQL, Chromium), runs tap, and ends with the count of the run.
 // The raw TAP of the last run is kept in .tap/results.tap.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, statSync } from 'node:fs'
+import { createWriteStream, existsSync, globSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { locateChromium } from './chromium.ts'
@@ -19,6 +19,7 @@ exit code 1 if anything failed, if nothing ran, or (CI=true) if anything was ski
 
 const TAP = join(import.meta.dirname, '../../node_modules/.bin/tap')
 const RAW_TAP = '.tap/results.tap'
+const KILL_AFTER_MS = 5000
 const EXIT_CODES: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
 
 const say = (line: string) => console.log(line)
@@ -51,8 +52,10 @@ async function runTap(files: string[], env: NodeJS.ProcessEnv, started: (child: 
     if (result.faults.length > 0) say(faultText(result))
   })
   if (files.length === 0) return tally
-  const child = spawn(TAP, ['--reporter=tap', `--output-file=${RAW_TAP}`, ...files], {
+  const child = spawn(TAP, ['--reporter=tap', ...files], {
     env,
+    // A group of its own: tap keeps a signal to itself, and the files that it started would run on.
+    detached: true,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const { promise, resolve } = Promise.withResolvers<{ code: number | null; signal: NodeJS.Signals | null }>()
@@ -63,10 +66,24 @@ async function runTap(files: string[], env: NodeJS.ProcessEnv, started: (child: 
   child.on('close', (code, signal) => resolve({ code, signal }))
   started(child)
   const pulse = setInterval(() => say(`…     ${tally.remaining} of ${files.length} files to go`), 30_000)
+  const raw = createWriteStream(RAW_TAP)
+  child.stdout.pipe(raw)
   child.stdout.setEncoding('utf8').on('data', (text: string) => tally.add(text))
   tally.close(await promise)
   clearInterval(pulse)
   return tally
+}
+
+function endGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  const send = (sent: NodeJS.Signals) => {
+    try {
+      if (pid !== undefined) process.kill(-pid, sent)
+    } catch {
+      // The group has ended already.
+    }
+  }
+  send(signal)
+  setTimeout(send, KILL_AFTER_MS, 'SIGKILL').unref()
 }
 
 async function run(files: string[]): Promise<number> {
@@ -75,7 +92,7 @@ async function run(files: string[]): Promise<number> {
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       ended = signal
-      child?.kill(signal)
+      if (child) endGroup(child, signal)
     })
   }
   const postgresql = await locatePostgresql(say)
