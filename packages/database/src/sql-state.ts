@@ -31,13 +31,15 @@ export function isRetriable(error: unknown): boolean {
   return state === SERIALIZATION_FAILURE || state === DEADLOCK_DETECTED
 }
 
-/** The constraint that refused, where the engine names it. */
+/** The constraint that refused, by its name or, where Prisma keeps only them, by its columns (`a, b`). */
 export function violatedConstraintOf(error: unknown, depth = 0): string | undefined {
   if (depth > MAX_DEPTH || typeof error !== 'object' || error === null) return undefined
   const constraint = member(error, 'constraint')
   if (typeof constraint === 'string') return constraint
   const index = member(constraint, 'index')
   if (typeof index === 'string') return index
+  const fields = member(constraint, 'fields')
+  if (Array.isArray(fields)) return fields.join(', ')
   for (const key of ['cause', 'meta', 'driverAdapterError']) {
     const found = violatedConstraintOf(member(error, key), depth + 1)
     if (found !== undefined) return found
