@@ -7,6 +7,7 @@ export const emailAddressSchema = z
   .max(320)
   .transform((address) => address.normalize('NFKC').trim().toLowerCase())
   .pipe(z.email({ pattern: z.regexes.unicodeEmail }).max(254))
+  .refine((address) => /@[^@]+\.[^.@]{2,}$/.test(address), 'has no full domain name')
   .refine((address) => !/[\p{Cc}\p{Cf}]/u.test(address), 'has an invisible character')
   .brand<'EmailAddress'>()
 export type EmailAddress = z.infer<typeof emailAddressSchema>
