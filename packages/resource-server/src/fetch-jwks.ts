@@ -1,6 +1,7 @@
 // One careful GET of the issuer's JSON Web Key Set (RFC 7517 §5). Whatever is not clearly a key set is
 // refused, so that an error page with status 200 or an emptied document never replaces good keys.
 import { type Jwks, jwksSchema } from '@meridian/protocol/jwks'
+import { BodyTooLarge, readBoundedText } from './bounded-text.ts'
 
 const DOCUMENT_MAX_BYTES = 64 * 1024
 const MEDIA_TYPES = new Set(['application/json', 'application/jwk-set+json'])
@@ -45,23 +46,12 @@ export async function fetchJwks(
     if (response.status !== 200) throw new JwksRefused('status')
     const mediaType = response.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
     if (mediaType === undefined || !MEDIA_TYPES.has(mediaType)) throw new JwksRefused('media_type')
-    const jwks = parseKeySet(await readText(response))
+    const jwks = parseKeySet(await readBoundedText(response, DOCUMENT_MAX_BYTES))
     return { kind: 'fetched', jwks, etag: response.headers.get('etag'), maxAgeSeconds }
   } catch (error) {
     await response.body?.cancel().catch(() => undefined)
-    throw error
+    throw error instanceof BodyTooLarge ? new JwksRefused('too_large') : error
   }
-}
-
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength
-    if (bytes > DOCUMENT_MAX_BYTES) throw new JwksRefused('too_large')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function parseKeySet(text: string): Jwks {

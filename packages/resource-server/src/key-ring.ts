@@ -6,6 +6,7 @@ import type { PublicJwk } from '@meridian/protocol/jwks'
 import { createBackgroundRefresh, type Schedule } from './background-refresh.ts'
 import { fetchJwks, JwksRefused } from './fetch-jwks.ts'
 import type { OperationalLog } from './operational-log.ts'
+import { parseSecureUrl } from './secure-url.ts'
 import { createUnknownKeys } from './unknown-keys.ts'
 import type { VerificationKey } from './verify-access-token.ts'
 
@@ -59,7 +60,7 @@ interface HeldKey extends StoredKey {
 
 export function createKeyRing(options: KeyRingOptions): KeyRing {
   const { store, nowMs, log } = options
-  const url = parseJwksUrl(options.jwksUrl, options.allowInsecure ?? false)
+  const url = parseSecureUrl(options.jwksUrl, options.allowInsecure ?? false)
   let held = new Map<string, HeldKey>()
   let etag: string | null = null
   let loaded = false
@@ -151,12 +152,4 @@ function holdKey(stored: StoredKey): HeldKey {
   } catch {
     throw new JwksRefused('not_a_key_set')
   }
-}
-
-function parseJwksUrl(text: string, allowInsecure: boolean): URL {
-  const url = new URL(text)
-  const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
-  const secure = url.protocol === 'https:' || (url.protocol === 'http:' && (loopback || allowInsecure))
-  if (!secure) throw new Error('the key set must be fetched over https')
-  return url
 }
