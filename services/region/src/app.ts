@@ -1,0 +1,54 @@
+// Every endpoint of a region, mounted. Who is let in: packages/resource-server, by the guard on each route.
+import { resourceServer } from '@meridian/resource-server/plugin'
+import { registerHealth } from '@meridian/service-kit/health'
+import { createServer } from '@meridian/service-kit/server'
+import type { FastifyInstance } from 'fastify'
+import type { Configuration } from './config.ts'
+import type { Deps } from './deps.ts'
+import { meRoutes } from './http/api/me/route.ts'
+import { recordsRoutes } from './http/api/records/route.ts'
+import { registerCors } from './http/cors.ts'
+import { sendError } from './http/errors.ts'
+import { logActor } from './http/log-actor.ts'
+import { checkIsolation } from './store/isolation.ts'
+
+type AppSettings = Pick<
+  Configuration,
+  'AUDIENCE' | 'CORS_ORIGINS' | 'ISSUER' | 'REGION_CODE' | 'TOKEN_LEEWAY' | 'TRUST_PROXY'
+>
+
+const READINESS_TIMEOUT_MS = 1000
+const CACHED_TOKENS_MAX = 10_000
+
+export async function buildApp(deps: Deps, settings: AppSettings): Promise<FastifyInstance> {
+  const app = createServer({ logger: deps.log, trustProxy: settings.TRUST_PROXY, sendError })
+  await registerCors(app, settings.CORS_ORIGINS)
+  await app.register(resourceServer, {
+    expectations: {
+      issuer: settings.ISSUER,
+      audience: settings.AUDIENCE,
+      region: settings.REGION_CODE,
+      leewaySeconds: settings.TOKEN_LEEWAY,
+    },
+    keys: deps.keys,
+    hosts: deps.hosts,
+    revocations: deps.revocations,
+    nowMs: deps.nowMs,
+    cachedTokensMax: CACHED_TOKENS_MAX,
+    answersNotFound: false,
+  })
+  logActor(app)
+  registerHealth(app, {
+    checks: {
+      database: () => deps.database.ping(),
+      keys: async () => {
+        if (!deps.keys.ready()) throw new Error('no verification key yet')
+      },
+      isolation: () => checkIsolation(deps.database),
+    },
+    timeoutMs: READINESS_TIMEOUT_MS,
+  })
+  meRoutes(app)
+  recordsRoutes(app, deps)
+  return app
+}

@@ -1,0 +1,11 @@
+import type { FastifyInstance } from 'fastify'
+
+/** Ids of who acted, on the request's log line. */
+export function logActor(app: FastifyInstance): void {
+  app.addHook('preParsing', async (request) => {
+    const { guard } = request.routeOptions.config
+    if (guard === undefined || guard === 'public') return
+    const { orgId, userId, region, clientId } = request.context
+    request.logFields = { ...request.logFields, org_id: orgId, user_id: userId, region, client_id: clientId }
+  })
+}

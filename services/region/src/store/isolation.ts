@@ -1,0 +1,43 @@
+import { withTransaction } from '@meridian/database/transaction'
+import { z } from 'zod'
+import type { RegionDatabase } from './open-store.ts'
+
+const PROBE_ORG_ID = '00000000-0000-7000-8000-000000000001'
+const OTHER_ORG_ID = '00000000-0000-7000-8000-000000000002'
+
+const enterAs = (orgId: string) => ({
+  name: 'enter_probe',
+  text: "SELECT set_config('role', 'meridian_tenant', true), set_config('app.org_id', $1, true)",
+  values: [orgId],
+})
+
+const LOOK = {
+  name: 'look_at_isolation',
+  text: `SELECT current_user::text AS role,
+    (SELECT count(*)::integer FROM isolation_probe) AS probes,
+    (SELECT rolsuper OR rolbypassrls OR rolcanlogin FROM pg_roles WHERE rolname = current_user) AS is_privileged,
+    (SELECT count(*)::integer FROM pg_class WHERE oid IN ('record'::regclass, 'isolation_probe'::regclass)
+      AND relrowsecurity AND relforcerowsecurity AND NOT pg_has_role(current_user, relowner, 'MEMBER')) AS walled`,
+}
+
+const lookSchema = z.strictObject({
+  role: z.literal('meridian_tenant'),
+  probes: z.int(),
+  is_privileged: z.literal(false),
+  walled: z.literal(2),
+})
+
+/** Rejects when the role of tenants can see another organization's row, or could get past the policies at all. */
+export async function checkIsolation(database: RegionDatabase): Promise<void> {
+  const visible = await withTransaction(database, async (db) => {
+    const counts: number[] = []
+    for (const orgId of [PROBE_ORG_ID, OTHER_ORG_ID, '']) {
+      const { values, ...statement } = enterAs(orgId)
+      await db.sql(statement, values)
+      const [row] = await db.sql(LOOK, [])
+      counts.push(lookSchema.parse(row).probes)
+    }
+    return counts
+  })
+  if (visible.join() !== '1,0,0') throw new Error(`organizations are not isolated: probe rows seen: ${visible.join()}`)
+}

@@ -1,0 +1,171 @@
+// A region for tests: the service as main.ts builds it, on a database of the test, with a centre over real HTTP
+// that publishes keys and hosts, and a clock that the test moves.
+import { randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createLogger } from '@meridian/service-kit/logger'
+import type { FastifyInstance } from 'fastify'
+import type { Test } from 'tap'
+import { buildApp } from '../../services/region/src/app.ts'
+import { createDeps } from '../../services/region/src/deps.ts'
+import { openRegionStore } from '../../services/region/src/store/open-store.ts'
+import {
+  ISSUER,
+  idOf,
+  keySet,
+  makeClock,
+  makeSigningKey,
+  REGION_IN,
+  regionClaims,
+  type SigningKey,
+} from '../resource-server/region-issuer.ts'
+import type { Place } from '../support/databases.ts'
+
+export const CLIENT_SECRET = 'a secret: with % and + in it'
+export const TENANT_HOST = 'acme.in.example.com'
+export const OTHER_TENANT_HOST = 'globex.in.example.com'
+
+export type Centre = {
+  url: string
+  away: boolean
+  keys: SigningKey[]
+  hosts: Record<string, string>
+  /** Tokens that the centre takes for the host map. */
+  clientTokens: Set<string>
+  requests: { path: string; authorization: string | undefined; body: string }[]
+}
+
+export async function startCentre(t: Test): Promise<Centre> {
+  const centre: Centre = {
+    url: '',
+    away: false,
+    keys: [makeSigningKey('k1')],
+    hosts: { [TENANT_HOST]: 'acme', [OTHER_TENANT_HOST]: 'globex' },
+    clientTokens: new Set(),
+    requests: [],
+  }
+  const server = createServer(async (request, response) => {
+    if (centre.away) {
+      request.socket.destroy()
+      return
+    }
+    const body = await readBody(request)
+    centre.requests.push({ path: request.url ?? '', authorization: request.headers.authorization, body })
+    const [status, answer] = answerOf(centre, request)
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  centre.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  t.teardown(() => {
+    server.closeAllConnections()
+    return new Promise((resolve) => server.close(resolve))
+  })
+  return centre
+}
+
+function answerOf(centre: Centre, request: IncomingMessage): [status: number, answer: unknown] {
+  const { authorization } = request.headers
+  if (request.url === '/oauth/jwks') return [200, keySet(...centre.keys)]
+  if (request.url === '/oauth/token') {
+    const token = `client-token-${centre.clientTokens.size}`
+    centre.clientTokens.add(token)
+    return [200, { access_token: token, token_type: 'Bearer', expires_in: 600, scope: '' }]
+  }
+  if (request.url === '/v1/regions/in/hosts') {
+    if (!centre.clientTokens.has(authorization?.slice('Bearer '.length) ?? '')) return [401, { code: 'invalid_token' }]
+    const hosts = Object.entries(centre.hosts).map(([host, org]) => ({ host, org_id: idOf(org) }))
+    return [200, { region: 'in', hosts }]
+  }
+  return [404, {}]
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  let body = ''
+  for await (const chunk of request) body += String(chunk)
+  return body
+}
+
+export type RegionService = Awaited<ReturnType<typeof startRegion>>
+
+export async function startRegion(t: Test, place: Place, options: { centre?: Centre; corsOrigins?: string[] } = {}) {
+  const centre = options.centre ?? (await startCentre(t))
+  const clock = makeClock()
+  const lines: string[] = []
+  const log = createLogger({ name: 'region', level: 'trace', destination: { write: (line) => void lines.push(line) } })
+  const database = await openRegionStore(place)
+  const settings = {
+    ...settingsFor(centre),
+    CORS_ORIGINS: options.corsOrigins ?? [],
+    TRUST_PROXY: false,
+  }
+  const deps = createDeps(settings, database, log, {
+    fetch: globalThis.fetch,
+    nowMs: clock.nowMs,
+    random: () => 0,
+    randomBytes,
+    schedule: () => () => {},
+  })
+  await Promise.all([deps.keys.start(), deps.hosts.start()])
+  await Promise.all([deps.keys.refresh(), deps.hosts.refresh()])
+  const app = await buildApp(deps, settings)
+  let stopped = false
+  const stop = async () => {
+    if (stopped) return
+    stopped = true
+    await app.close()
+    deps.keys.stop()
+    deps.hosts.stop()
+    await database.close()
+  }
+  t.teardown(stop)
+  const sign = (changes: Record<string, unknown> = {}) => {
+    const [key] = centre.keys
+    return key?.sign(regionClaims(clock.nowSeconds(), changes)) ?? ''
+  }
+  return { app, centre, clock, database, deps, lines, stop, sign, as: (changes = {}) => callerOf(app, sign(changes)) }
+}
+
+/** What createDeps and buildApp read of the configuration. */
+function settingsFor(centre: Centre) {
+  return {
+    REGION_CODE: REGION_IN.region as never,
+    AUDIENCE: REGION_IN.audience,
+    ISSUER,
+    IDENTITY_URL: centre.url,
+    JWKS_URL: undefined,
+    ALLOW_INSECURE_IDENTITY: false,
+    CLIENT_ID: 'region-in',
+    CLIENT_SECRET,
+    DATABASE_URL: undefined,
+    DATABASE_POOL_SIZE: 10,
+    DATA_FOLDER: undefined,
+    HOST: '127.0.0.1',
+    PORT: 0,
+    NEUTRAL_HOSTS: ['api.in.example.com', 'localhost'],
+    TOKEN_LEEWAY: 30,
+    LOG_LEVEL: 'trace' as const,
+  }
+}
+
+export type Answer = Awaited<ReturnType<FastifyInstance['inject']>>
+export type Call = (
+  method: string,
+  url: string,
+  options?: { payload?: unknown; headers?: Record<string, string> },
+) => Promise<Answer>
+
+function callerOf(app: FastifyInstance, token: string): Call {
+  return (method, url, { payload, headers } = {}) =>
+    app.inject({
+      method: method as 'GET',
+      url,
+      ...(payload === undefined ? {} : { payload: payload as object }),
+      headers: { host: 'api.in.example.com', authorization: `Bearer ${token}`, ...headers },
+    })
+}
+
+/** An answer without what differs from request to request. */
+export function comparable(answer: Answer) {
+  const { 'x-request-id': _id, date: _date, ...headers } = answer.headers
+  return { status: answer.statusCode, headers, body: answer.body.replace(/"request_id":"[^"]*"/, '') }
+}
