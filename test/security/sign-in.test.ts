@@ -3,13 +3,7 @@ import { randomInt } from 'node:crypto'
 import t from 'tap'
 import { generateCode, normalizeCode } from '../../services/identity/src/login/one-time-code.ts'
 import { embeddedPlace, onPostgresql, shiftClock } from '../support/databases.ts'
-import {
-  codeMailedTo,
-  type IdentityUnderTest,
-  type Reply,
-  startChallenge,
-  startIdentity,
-} from '../support/identity.ts'
+import { codeMailedTo, type IdentityUnderTest, type Reply, startChallenge, startIdentity } from '../support/identity.ts'
 import { refuses } from '../support/refusal.ts'
 
 const code400 = { status: 400, error: 'invalid_code' }
@@ -27,15 +21,30 @@ t.test('only the mailed six digits answer a challenge, whatever else is typed (A
   const code = await codeMailedTo(identity, 'lin@acme.test')
   const bodies = new Set<string>()
   for (const otp of ['000', '1234567', 'abcdef', '{"not":""}', '[]', 'null', '１２３４５６', ' ', '%00', `${code}1`]) {
-    bodies.add((await refuses(t, identity, JSON.stringify(otp), () => answer(identity, authSession, otp), code400)).text)
+    bodies.add(
+      (await refuses(t, identity, JSON.stringify(otp), () => answer(identity, authSession, otp), code400)).text,
+    )
   }
-  bodies.add((await refuses(t, identity, 'a wrong code', () => answer(identity, authSession, wrong(code)), code400)).text)
-  bodies.add((await refuses(t, identity, 'an unknown handle', () => answer(identity, `as1.o1.${'A'.repeat(43)}`, code), code400)).text)
+  bodies.add(
+    (await refuses(t, identity, 'a wrong code', () => answer(identity, authSession, wrong(code)), code400)).text,
+  )
+  bodies.add(
+    (await refuses(t, identity, 'an unknown handle', () => answer(identity, `as1.o1.${'A'.repeat(43)}`, code), code400))
+      .text,
+  )
   bodies.add((await refuses(t, identity, 'garbage for a handle', () => answer(identity, 'x', code), code400)).text)
-  bodies.add((await refuses(t, identity, 'another client', () => answer(identity, authSession, code, 'other'), code400)).text)
+  bodies.add(
+    (await refuses(t, identity, 'another client', () => answer(identity, authSession, code, 'other'), code400)).text,
+  )
   t.equal(bodies.size, 1, 'one body, whatever the reason')
   await refuses(t, identity, 'empty', () => answer(identity, authSession, ''), request400)
-  const twice = () => identity.inject({ method: 'POST', url: '/oauth/challenge', payload: `client_id=native&auth_session=${authSession}&otp=${code}&otp=${code}`, headers: { 'content-type': 'application/x-www-form-urlencoded' } })
+  const twice = () =>
+    identity.inject({
+      method: 'POST',
+      url: '/oauth/challenge',
+      payload: `client_id=native&auth_session=${authSession}&otp=${code}&otp=${code}`,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    })
   await refuses(t, identity, 'twice', twice, request400)
   const typed = `${code.slice(0, 3)} ${code.slice(3)}\n`
   t.equal((await answer(identity, authSession, typed)).status, 200, 'spaces that came along with a paste do no harm')
@@ -44,19 +53,41 @@ t.test('only the mailed six digits answer a challenge, whatever else is typed (A
 
 t.test('a start that names no good address, method, challenge, client or target is refused', async (t) => {
   const identity = await startIdentity(t, await embeddedPlace('identity'))
-  const start = (form: Record<string, string>) => async () => (await startChallenge(identity, 'lin@acme.test', form)).reply
-  for (const contact of ['', 'x', 'a@b', 'a b@c.test', 'a@b.test\r\nbcc: c@d.test', `${'a'.repeat(250)}@b.test`, 'a@b.test, c@d.test']) {
+  const start = (form: Record<string, string>) => async () =>
+    (await startChallenge(identity, 'lin@acme.test', form)).reply
+  for (const contact of [
+    '',
+    'x',
+    'a@b',
+    'a b@c.test',
+    'a@b.test\r\nbcc: c@d.test',
+    `${'a'.repeat(250)}@b.test`,
+    'a@b.test, c@d.test',
+  ]) {
     await refuses(t, identity, JSON.stringify(contact), start({ contact }), request400)
   }
-  await refuses(t, identity, 'sms', start({ method: 'sms', contact: '+15550100' }), { status: 400, error: 'method_not_supported' })
+  await refuses(t, identity, 'sms', start({ method: 'sms', contact: '+15550100' }), {
+    status: 400,
+    error: 'method_not_supported',
+  })
   await refuses(t, identity, 'an unknown method', start({ method: 'fax' }), request400)
   await refuses(t, identity, 'plain PKCE (A48)', start({ code_challenge_method: 'plain' }), request400)
   await refuses(t, identity, 'no PKCE (A5)', start({ code_challenge: '' }), request400)
-  await refuses(t, identity, 'an unknown client', start({ client_id: 'unknown' }), { status: 401, error: 'invalid_client' })
-  await refuses(t, identity, 'a third party', start({ client_id: 'third-party' }), { status: 400, error: 'unauthorized_client' })
+  await refuses(t, identity, 'an unknown client', start({ client_id: 'unknown' }), {
+    status: 401,
+    error: 'invalid_client',
+  })
+  await refuses(t, identity, 'a third party', start({ client_id: 'third-party' }), {
+    status: 400,
+    error: 'unauthorized_client',
+  })
   await refuses(t, identity, 'an unknown scope', start({ scope: 'admin' }), { status: 400, error: 'invalid_scope' })
-  await refuses(t, identity, 'half a target', start({ resource: 'https://api.in.example.test' }), { status: 400, error: 'invalid_target' })
-  const foreign = async () => (await startChallenge(identity, 'lin@acme.test', { client_id: 'spa' }, { origin: 'https://evil.test' })).reply
+  await refuses(t, identity, 'half a target', start({ resource: 'https://api.in.example.test' }), {
+    status: 400,
+    error: 'invalid_target',
+  })
+  const foreign = async () =>
+    (await startChallenge(identity, 'lin@acme.test', { client_id: 'spa' }, { origin: 'https://evil.test' })).reply
   await refuses(t, identity, 'a foreign origin', foreign, { status: 400, error: 'unauthorized_client' })
   t.equal((await start({})()).body['error'], 'insufficient_authorization')
 })
@@ -81,7 +112,9 @@ t.test('known, unknown and disabled addresses get the same bytes and the same ro
     const before = await rows()
     const { reply } = await startChallenge(identity, address)
     const after = await rows()
-    const added = ['challenges', 'budgets', 'mails', 'events'].map((name) => Number(after?.[name]) - Number(before?.[name]))
+    const added = ['challenges', 'budgets', 'mails', 'events'].map(
+      (name) => Number(after?.[name]) - Number(before?.[name]),
+    )
     const { 'x-request-id': _id, 'x-ratelimit-remaining': _left, date: _date, ...headers } = reply.headers
     const body = { ...reply.body, auth_session: String(reply.body['auth_session']).length }
     shapes.add(JSON.stringify([reply.status, headers, body, added, after?.['spread']]))
@@ -143,9 +176,20 @@ t.test('a dump of the database holds no code, no handle, no token and no address
   await startChallenge(identity, 'stranger@example.test')
   const code = await codeMailedTo(identity, 'lin@acme.test')
   const authorizationCode = String((await answer(identity, authSession, code)).body['authorization_code'])
-  const redeemed = await identity.post('/oauth/token', { grant_type: 'authorization_code', client_id: 'native', code: authorizationCode, code_verifier: verifier })
+  const redeemed = await identity.post('/oauth/token', {
+    grant_type: 'authorization_code',
+    client_id: 'native',
+    code: authorizationCode,
+    code_verifier: verifier,
+  })
   const refreshToken = String(redeemed.body['refresh_token'])
-  const tables = await identity.db.sql({ name: 'tables', text: `SELECT relname::text AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace` }, [])
+  const tables = await identity.db.sql(
+    {
+      name: 'tables',
+      text: `SELECT relname::text AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`,
+    },
+    [],
+  )
   const dump: string[] = []
   for (const { name } of tables) {
     const rows = await identity.db.sql({ name: `dump_${name}`, text: `SELECT x::text AS row FROM ${name} x` }, [])
@@ -153,7 +197,14 @@ t.test('a dump of the database holds no code, no handle, no token and no address
   }
   const text = dump.join('\n')
   t.match(text, 'lin@acme.test', 'the dump is real')
-  for (const secret of [authSession, authorizationCode, refreshToken, verifier, String(redeemed.body['access_token']), 'stranger@example.test']) {
+  for (const secret of [
+    authSession,
+    authorizationCode,
+    refreshToken,
+    verifier,
+    String(redeemed.body['access_token']),
+    'stranger@example.test',
+  ]) {
     t.notOk(text.includes(secret), 'no secret')
     t.notOk(text.includes(Buffer.from(secret).toString('hex')), 'not as bytes either')
   }
@@ -185,7 +236,11 @@ t.test('addresses are asked about at most so often by one network, and only that
   const { reply } = await startChallenge(identity, 'lin@acme.test', {}, from('2001:db8:0:0:ffff::9'))
   t.match([reply.status, reply.body['error']], [429, 'rate_limited'], 'the whole /64 counts as one')
   t.match(reply.headers['retry-after'], /^[0-9]+$/)
-  t.equal((await startChallenge(identity, 'lin@acme.test', {}, from('2001:db8:0:1::1'))).reply.status, 400, 'others go on')
+  t.equal(
+    (await startChallenge(identity, 'lin@acme.test', {}, from('2001:db8:0:1::1'))).reply.status,
+    400,
+    'others go on',
+  )
 })
 
 t.test('time', async (t) => {
@@ -241,6 +296,7 @@ function mannWhitney(a: readonly number[], b: readonly number[]) {
 function normalCdf(z: number): number {
   const k = 1 / (1 + 0.2316419 * z)
   const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)
-  const tail = density * k * (0.31938153 + k * (-0.356563782 + k * (1.781477937 + k * (-1.821255978 + k * 1.330274429))))
+  const tail =
+    density * k * (0.31938153 + k * (-0.356563782 + k * (1.781477937 + k * (-1.821255978 + k * 1.330274429))))
   return 1 - tail
 }

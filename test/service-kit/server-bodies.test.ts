@@ -1,3 +1,4 @@
+import { parseInput } from '@meridian/service-kit/request-input'
 import { AUTH_BODY_MAX_BYTES, createServer } from '@meridian/service-kit/server'
 import t from 'tap'
 import { z } from 'zod'

@@ -76,7 +76,7 @@ export async function embeddedPlace(schema: Schema): Promise<Place> {
       await pglite.exec(script)
     },
   }
-  await applyMigrations(connection, migrations, () => randomBytes(16).toString('hex'))
+  await applyMigrations(connection, migrations)
   const snapshot = await pglite.dumpDataDir('none')
   await pglite.close()
   await mkdir(folder, { recursive: true })

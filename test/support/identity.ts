@@ -1,6 +1,7 @@
 // The identity service under test: real store, real HTTP through inject, mail read from the real outbox.
 import { createHash, randomBytes } from 'node:crypto'
 import { createUuidV7 } from '@meridian/database/uuid-v7'
+import { challengeAnsweredSchema, challengeStartedSchema, tokenResponseSchema } from '@meridian/protocol/oauth'
 import { createLogger } from '@meridian/service-kit/logger'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
@@ -39,7 +40,13 @@ const regionClient = (region: 'in' | 'us', resource: string) => ({
   grant_types: [...sessionGrants, 'client_credentials'],
   scopes,
 })
-const publicClient = { auth_method: 'none', account_token: true, allowed_resources: ['*'], grant_types: sessionGrants, scopes }
+const publicClient = {
+  auth_method: 'none',
+  account_token: true,
+  allowed_resources: ['*'],
+  grant_types: sessionGrants,
+  scopes,
+}
 
 export const registry = registrySchema.parse({
   regions: [
@@ -120,7 +127,14 @@ export const makeSecrets = (): Secrets => ({
   sealKeys: [secretKey('s1')],
 })
 
-export type Reply = { status: number; body: Record<string, any>; headers: LightMyRequestResponse['headers']; text: string }
+// biome-ignore lint/suspicious/noExplicitAny: answers are read by tests, which assert their shape
+type Body = Record<string, any>
+export type Reply = {
+  status: number
+  body: Body
+  headers: LightMyRequestResponse['headers']
+  text: string
+}
 export type Form = Readonly<Record<string, string>>
 
 export type Instance = {
@@ -186,7 +200,11 @@ export async function startIdentity(t: Test, place: Place, options: IdentityOpti
 
 async function buildInstance(db: IdentityDatabase, secrets: Secrets, options: IdentityOptions): Promise<Instance> {
   const lines: string[] = []
-  const log = createLogger({ name: 'identity', level: 'debug', destination: { write: (line) => void lines.push(line) } })
+  const log = createLogger({
+    name: 'identity',
+    level: 'debug',
+    destination: { write: (line) => void lines.push(line) },
+  })
   const keySet = await loadKeySet(db, secrets, randomBytes)
   const deps: Deps = {
     db,
@@ -275,12 +293,12 @@ export async function authorize(
   headers: Form = {},
 ): Promise<{ code: string; verifier: string }> {
   const { authSession, verifier, reply } = await startChallenge(identity, email, form, headers)
-  if (reply.body['error'] !== 'insufficient_authorization') throw new Error(`challenge: ${reply.text}`)
+  if (!challengeStartedSchema.safeParse(reply.body).success) throw new Error(`challenge: ${reply.text}`)
   const otp = await codeMailedTo(identity, email)
   const client = { client_id: form['client_id'] ?? 'native' }
   const answer = await identity.post('/oauth/challenge', { ...client, auth_session: authSession, otp }, headers)
   if (answer.status !== 200) throw new Error(`answer: ${answer.text}`)
-  return { code: String(answer.body['authorization_code']), verifier }
+  return { code: challengeAnsweredSchema.parse(answer.body).authorization_code, verifier }
 }
 
 export function redeem(
@@ -304,7 +322,7 @@ export function redeem(
 
 export async function signIn(identity: IdentityUnderTest, email: string, form: Form = {}): Promise<Reply> {
   const reply = await redeem(identity, await authorize(identity, email, form), form)
-  if (reply.status !== 200) throw new Error(`sign-in: ${reply.text}`)
+  if (!tokenResponseSchema.safeParse(reply.body).success) throw new Error(`sign-in: ${reply.text}`)
   return reply
 }
 
@@ -335,6 +353,6 @@ export async function makeSysAdmin(identity: IdentityUnderTest, email = 'root@ex
   await appointFirstSysAdmin(identity.deps, { email, name: 'Root' })
 }
 
-export function claimsOf(token: unknown): Record<string, any> {
+export function claimsOf(token: unknown): Body {
   return JSON.parse(Buffer.from(String(token).split('.')[1] ?? '', 'base64url').toString())
 }

@@ -39,7 +39,9 @@ export type EmbeddedOptions = {
   readonly snapshot?: Blob
 }
 
-export async function openEmbedded(options: EmbeddedOptions): Promise<{ pglite: PGlite; lock: FolderLock | undefined }> {
+export async function openEmbedded(
+  options: EmbeddedOptions,
+): Promise<{ pglite: PGlite; lock: FolderLock | undefined }> {
   const lock = options.folder === undefined ? undefined : await lockFolder(options.folder)
   try {
     const pglite = await PGlite.create({

@@ -44,7 +44,6 @@ export async function readMigrations(folder: string): Promise<readonly Migration
 export async function applyMigrations(
   connection: MigrationConnection,
   migrations: readonly Migration[],
-  makeId: () => string,
   onApply: (name: string) => void = () => {},
 ): Promise<void> {
   await connection.query(`SELECT pg_advisory_lock(${ADVISORY_LOCK_ID})`)
@@ -55,7 +54,7 @@ export async function applyMigrations(
       const checksum = applied.get(migration.name)
       if (checksum === undefined) {
         onApply(migration.name)
-        await applyOne(connection, migration, makeId())
+        await applyOne(connection, migration)
       } else if (checksum !== migration.checksum) {
         throw new MigrationError(
           `migration ${migration.name} was edited after it was applied: restore the file and write a new migration`,
@@ -81,14 +80,14 @@ async function readJournal(connection: MigrationConnection): Promise<Map<string,
   return applied
 }
 
-async function applyOne(connection: MigrationConnection, migration: Migration, id: string): Promise<void> {
+async function applyOne(connection: MigrationConnection, migration: Migration): Promise<void> {
   await connection.execute('BEGIN')
   try {
     await connection.execute(migration.script)
     await connection.query(
       `INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)
-       VALUES ($1, $2, $3, now(), 1)`,
-      [id, migration.checksum, migration.name],
+       VALUES (gen_random_uuid()::text, $1, $2, now(), 1)`,
+      [migration.checksum, migration.name],
     )
     await connection.execute('COMMIT')
   } catch (error) {

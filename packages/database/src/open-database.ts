@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import type { PGlite } from '@electric-sql/pglite'
-import type { SqlDriverAdapterFactory } from '@prisma/client/runtime/client'
 import { PrismaPg } from '@prisma/adapter-pg'
+import type { SqlDriverAdapterFactory } from '@prisma/client/runtime/client'
 import pg from 'pg'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
 import type { Database, Db, Queryable, Row, Statement, TransactionOptions } from './database.ts'
@@ -10,7 +9,6 @@ import type { EmbeddedOptions, FolderLock } from './embedded.ts'
 import { openEmbedded } from './embedded.ts'
 import { applyMigrations, readMigrations } from './migrations.ts'
 import { guardOuterClient } from './prisma-adapter.ts'
-import { createUuidV7 } from './uuid-v7.ts'
 
 /** The one method of a generated client that is needed before its type is known. */
 type GeneratedClient = { $disconnect(): Promise<void> }
@@ -40,8 +38,6 @@ export async function openDatabase<Client extends GeneratedClient>(
 ): Promise<Database<Client>> {
   return options.url === undefined ? openPglite(options) : openPostgresql(options, options.url)
 }
-
-const makeMigrationId = createUuidV7({ now: () => performance.timeOrigin + performance.now(), randomBytes })
 
 async function openPostgresql<Client extends GeneratedClient>(
   options: OpenOptions<Client>,
@@ -86,7 +82,7 @@ async function migratePostgresql<Client>(options: OpenOptions<Client>, url: stri
         await client.query(script)
       },
     }
-    await applyMigrations(connection, migrations, makeMigrationId, options.onMigration)
+    await applyMigrations(connection, migrations, options.onMigration)
   } finally {
     await client.end()
   }
@@ -120,7 +116,7 @@ async function migratePglite<Client>(pglite: PGlite, options: OpenOptions<Client
       await pglite.exec(script)
     },
   }
-  await applyMigrations(connection, migrations, makeMigrationId, options.onMigration)
+  await applyMigrations(connection, migrations, options.onMigration)
 }
 
 async function closePglite(pglite: PGlite, lock: FolderLock | undefined): Promise<void> {

@@ -10,4 +10,3 @@ export const emailAddressSchema = z
   .refine((address) => /@[^@]+\.[^.@]{2,}$/.test(address), 'has no full domain name')
   .refine((address) => !/[\p{Cc}\p{Cf}]/u.test(address), 'has an invisible character')
   .brand<'EmailAddress'>()
-export type EmailAddress = z.infer<typeof emailAddressSchema>

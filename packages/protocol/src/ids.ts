@@ -51,4 +51,3 @@ export const orgSlugSchema = z
   .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/)
   .refine((slug) => !RESERVED_SLUGS.has(slug), 'is a reserved word')
   .brand<'OrgSlug'>()
-export type OrgSlug = z.infer<typeof orgSlugSchema>

@@ -13,9 +13,7 @@ const text = (maxCharacters: number) =>
 export const codeChallengeSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'is not an S256 challenge')
 
 /** RFC 7636 §4.1. */
-const codeVerifierSchema = z
-  .string()
-  .regex(/^[A-Za-z0-9._~-]{43,128}$/, 'is not 43 to 128 unreserved characters')
+const codeVerifierSchema = z.string().regex(/^[A-Za-z0-9._~-]{43,128}$/, 'is not 43 to 128 unreserved characters')
 
 const clientCredentials = { client_id: text(100), client_secret: text(200) }
 
@@ -66,7 +64,6 @@ export const challengeStartSchema = z.object({
   code_challenge_method: z.literal('S256'),
   auth_session: text(200),
 })
-export type ChallengeStart = z.infer<typeof challengeStartSchema>
 
 /** The second call: the code that arrived. */
 export const challengeAnswerSchema = z.object({
@@ -74,7 +71,6 @@ export const challengeAnswerSchema = z.object({
   auth_session: z.string().min(1).max(200),
   otp: z.string().min(1).max(40),
 })
-export type ChallengeAnswer = z.infer<typeof challengeAnswerSchema>
 
 /** RFC 7009 §2.1. */
 export const revocationRequestSchema = z.object({

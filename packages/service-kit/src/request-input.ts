@@ -33,4 +33,3 @@ function pointerOf(path: readonly PropertyKey[]): string {
     .join('')
     .slice(0, MAX_POINTER_CHARACTERS)
 }
-

@@ -1,5 +1,6 @@
 // The HTTP server that both services are built on: limits, request ids, security headers, one log line a request,
 // and an answer to everything that no route takes. Routes, guards and the wording of errors are the service's own.
+// biome-ignore lint/style/noRestrictedImports: request ids only; a service passes its own source
 import { randomBytes as systemRandomBytes } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
@@ -154,7 +155,7 @@ function refuseWhileClosing(app: FastifyInstance): void {
     throw new Problem('temporarily_unavailable', { headers: { 'retry-after': '1' } })
   })
   app.addHook('onSend', async (_request, reply) => {
-    if (closing) reply.header('connection', 'close')
+    if (closing) void reply.header('connection', 'close')
   })
 }
 
@@ -189,11 +190,13 @@ function countHeader(request: FastifyRequest, name: string): number {
   return request.raw.rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === name).length
 }
 
+const SECURITY_HEADER_LIST = Object.entries(SECURITY_HEADERS)
+
 function addHeaders(request: FastifyRequest, reply: FastifyReply): void {
-  for (const name in SECURITY_HEADERS) {
-    if (!reply.hasHeader(name)) reply.header(name, SECURITY_HEADERS[name])
+  for (const [name, value] of SECURITY_HEADER_LIST) {
+    if (!reply.hasHeader(name)) void reply.header(name, value)
   }
-  reply.header('x-request-id', request.id)
+  void reply.header('x-request-id', request.id)
 }
 
 function logRequests(app: FastifyInstance): void {

@@ -25,15 +25,22 @@ export const configurationSchema = z.object({
   TOKEN_KEYS: secretKeyList.describe('MAC keys of refresh tokens and codes, newest first, as id:base64url,…'),
   OTP_KEYS: secretKeyList.describe('MAC keys of one-time codes, newest first, as id:base64url,…'),
   SEAL_KEYS: secretKeyList.describe('keys that seal signing keys and queued mail, newest first, as id:base64url,…'),
-  SMTP_URL: z.string().regex(/^smtps?:\/\//).describe('smtp:// or smtps:// with host, port and credentials'),
+  SMTP_URL: z
+    .string()
+    .regex(/^smtps?:\/\//)
+    .describe('smtp:// or smtps:// with host, port and credentials'),
   SMTP_REQUIRE_TLS: booleanSetting.default(true).describe('whether plain SMTP must offer STARTTLS'),
   MAIL_FROM: z.string().min(3).describe('the sender of every mail'),
   PRODUCT_NAME: z.string().min(1).max(60).default('Meridian').describe('how mails call the product'),
   LOG_LEVEL: logLevelSetting.default('info').describe('fatal, error, warn, info, debug, trace or silent'),
   TRUST_PROXY: trustedProxiesSetting.default(false).describe('addresses or CIDR ranges of reverse proxies, by commas'),
   ACCESS_TOKEN_TTL_SECONDS: seconds(300, 900).default(600).describe('life of an access token'),
-  REFRESH_IDLE_SECONDS: seconds(600, 180 * DAY).default(90 * DAY).describe('life of an unused refresh token'),
-  REFRESH_ABSOLUTE_SECONDS: seconds(600, 400 * DAY).default(365 * DAY).describe('longest sign-in, however active'),
+  REFRESH_IDLE_SECONDS: seconds(600, 180 * DAY)
+    .default(90 * DAY)
+    .describe('life of an unused refresh token'),
+  REFRESH_ABSOLUTE_SECONDS: seconds(600, 400 * DAY)
+    .default(365 * DAY)
+    .describe('longest sign-in, however active'),
   BROWSER_BODY_ABSOLUTE_SECONDS: seconds(600, 7 * DAY)
     .default(DAY)
     .describe('longest sign-in of a browser client without cookie transport'),
@@ -53,4 +60,3 @@ export const configurationSchema = z.object({
     .describe('requests to /oauth/token by one address in a minute'),
 })
 export type Configuration = z.infer<typeof configurationSchema>
-

@@ -1,5 +1,4 @@
 // Puts the identity service together from its configuration: database, registry, keys, mail, HTTP, commands.
-import { randomBytes } from 'node:crypto'
 import { createUuidV7 } from '@meridian/database/uuid-v7'
 import { ConfigurationError } from '@meridian/service-kit/configuration'
 import type { Logger } from '@meridian/service-kit/logger'
@@ -11,17 +10,20 @@ import { applyRegistry, type Registry, registrySchema } from './directory/regist
 import { keepKeySet } from './keys/keep-key-set.ts'
 import { startOutboxWorker } from './mail/outbox.ts'
 import { createSmtpSender } from './mail/smtp.ts'
+import type { RandomBytes } from './secrets/secrets.ts'
 import { startPurging } from './sessions/purging.ts'
 import type { Settings } from './settings.ts'
 import { openIdentityStore } from './store/open-store.ts'
 
 export type RunningService = { readonly url: string; stop(): Promise<void> }
 
-/** `now` is only for the order of ids; what expires is decided by the database's clock. */
+/** What the process lends: `now` orders ids and decides nothing that expires; that is the database's clock. */
+export type World = { readonly now: () => number; readonly randomBytes: RandomBytes }
+
 export async function startIdentityService(
   configuration: Configuration,
   log: Logger,
-  now: () => number,
+  { now, randomBytes }: World,
 ): Promise<RunningService> {
   const registry = parseRegistry(configuration.REGISTRY)
   const db = await openIdentityStore({
@@ -83,7 +85,9 @@ function parseRegistry(text: string): Registry {
   }
   const parsed = registrySchema.safeParse(document)
   if (parsed.success) return parsed.data
-  throw new ConfigurationError(parsed.error.issues.map((issue) => `REGISTRY: ${issue.path.join('.')}: ${issue.message}`))
+  throw new ConfigurationError(
+    parsed.error.issues.map((issue) => `REGISTRY: ${issue.path.join('.')}: ${issue.message}`),
+  )
 }
 
 export function settingsOf(configuration: Configuration): Settings {

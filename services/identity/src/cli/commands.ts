@@ -42,7 +42,8 @@ export const COMMANDS = {
     },
   }),
   restored: command({
-    summary: 'to be run after the database was restored from a backup, before it serves: ends older refresh tokens quietly',
+    summary:
+      'to be run after the database was restored from a backup, before it serves: ends older refresh tokens quietly',
     usage: 'restored [--dry-run]',
     input: z.strictObject({ dryRun: z.boolean().default(false) }),
     run: (deps, { dryRun }) => declareRestored(deps, dryRun),

@@ -47,7 +47,8 @@ export async function createOrganization(
     })
   } catch (error) {
     if (isSlugTaken(error)) throw new Refusal('slug_taken', 'the slug is taken', 'Choose another slug.')
-    if (isMembershipOfSysAdmin(error)) throw new Refusal('sys_admin_cannot_be_member', 'the first manager is a sys-admin')
+    if (isMembershipOfSysAdmin(error))
+      throw new Refusal('sys_admin_cannot_be_member', 'the first manager is a sys-admin')
     throw error
   }
 }
@@ -68,7 +69,8 @@ async function provision(
 ): Promise<Org> {
   const known = await listActiveRegionCodes(db)
   const unknown = request.regions.find((code) => !known.has(code))
-  if (unknown !== undefined) throw new Refusal('unknown_region', 'a region that is not active', 'regions: names an unknown region')
+  if (unknown !== undefined)
+    throw new Refusal('unknown_region', 'a region that is not active', 'regions: names an unknown region')
   const orgId = orgIdSchema.parse(deps.makeId())
   await insertOrganization(db, {
     id: orgId,

@@ -60,10 +60,14 @@ export async function importDirectory(
   document: DirectoryDocument,
   options: ImportOptions = {},
 ): Promise<ImportReport> {
-  const inTransaction = <T>(work: (db: IdentityDb) => Promise<T>) => withTransaction(deps.db, work, { timeoutMs: 60_000 })
+  const inTransaction = <T>(work: (db: IdentityDb) => Promise<T>) =>
+    withTransaction(deps.db, work, { timeoutMs: 60_000 })
   try {
     if (options.isDryRun === true) return await rehearse(deps, document)
-    const report = { ...NOTHING, organizationsAdded: await inTransaction((db) => importOrganizations(deps, db, document)) }
+    const report = {
+      ...NOTHING,
+      organizationsAdded: await inTransaction((db) => importOrganizations(deps, db, document)),
+    }
     for (let start = 0; start < document.people.length; start += PEOPLE_PER_TRANSACTION) {
       const batch = document.people.slice(start, start + PEOPLE_PER_TRANSACTION)
       const added = await inTransaction((db) => importPeople(deps, db, batch))

@@ -89,7 +89,8 @@ export async function applyRegistry(deps: Pick<Deps, 'db'>, registry: Registry):
     firstParty: client.first_party,
     browser: client.browser,
     authMethod: client.auth_method,
-    secretHash: client.client_secret_sha256 === undefined ? null : Buffer.from(client.client_secret_sha256, 'base64url'),
+    secretHash:
+      client.client_secret_sha256 === undefined ? null : Buffer.from(client.client_secret_sha256, 'base64url'),
     redirectUris: client.redirect_uris,
     allowedOrigins: client.allowed_origins,
     accountToken: client.account_token,

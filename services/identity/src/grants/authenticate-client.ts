@@ -1,5 +1,5 @@
-import { macMatches, sha256 } from '../secrets/macs.ts'
 import { Refusal } from '../refusal.ts'
+import { macMatches, sha256 } from '../secrets/macs.ts'
 import type { Client } from '../store/clients.ts'
 import { findClient } from '../store/clients.ts'
 import type { IdentityDb } from '../store/open-store.ts'
@@ -29,7 +29,8 @@ function readCredentials(credentials: ClientCredentials): Presented {
   const { client_id: clientId, client_secret: secret, authorization } = credentials
   if (authorization !== undefined) {
     const basic = readBasic(authorization)
-    if (secret !== undefined) throw new Refusal('invalid_request', 'two authentication methods', 'client_secret: given twice')
+    if (secret !== undefined)
+      throw new Refusal('invalid_request', 'two authentication methods', 'client_secret: given twice')
     if (clientId !== undefined && clientId !== basic.clientId) throw new Refusal('invalid_client', 'two client ids')
     return { ...basic, method: 'client_secret_basic' }
   }

@@ -76,7 +76,8 @@ async function openFamily(
 
 function lifetimesOf(deps: GrantDeps, client: Client, isSysAdmin: boolean) {
   const { settings } = deps
-  if (isSysAdmin) return { idleSeconds: settings.sysAdminIdleSeconds, absoluteSeconds: settings.sysAdminAbsoluteSeconds }
+  if (isSysAdmin)
+    return { idleSeconds: settings.sysAdminIdleSeconds, absoluteSeconds: settings.sysAdminAbsoluteSeconds }
   const isExposed = client.browser && client.refreshTransport === 'body'
   return {
     idleSeconds: settings.refreshIdleSeconds,

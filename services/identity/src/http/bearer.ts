@@ -1,5 +1,5 @@
-import type { FastifyRequest } from 'fastify'
 import type { ClientTokenClaims } from '@meridian/protocol/access-token'
+import type { FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../refusal.ts'
 import { openAccountToken, openClientToken } from '../sessions/access-token.ts'

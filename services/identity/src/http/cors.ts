@@ -23,6 +23,6 @@ export async function registerCors(app: FastifyInstance, deps: Pick<Deps, 'db'>)
     },
   })
   app.addHook('onRequest', async (_request, reply) => {
-    reply.header('vary', 'Origin')
+    void reply.header('vary', 'Origin')
   })
 }

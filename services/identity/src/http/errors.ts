@@ -41,7 +41,8 @@ const CHALLENGES: Readonly<Partial<Record<RefusalCode, string>>> = {
 
 export const sendError: SendError = (error, request, reply) => {
   if (error instanceof Refusal) request.logFields = { ...request.logFields, problem_code: error.code }
-  if (request.url.startsWith('/oauth/')) return sendOAuthError(reply, error instanceof Refusal ? oauthError(error) : oauthErrorOf(error))
+  if (request.url.startsWith('/oauth/'))
+    return sendOAuthError(reply, error instanceof Refusal ? oauthError(error) : oauthErrorOf(error))
   return sendProblem(reply, error instanceof Refusal ? problem(error) : problemOf(error))
 }
 

@@ -1,4 +1,4 @@
-import { sign, verify, type KeyObject } from 'node:crypto'
+import { type KeyObject, sign, verify } from 'node:crypto'
 import type { SigningKey } from './key-set.ts'
 
 // JWS compact serialization (RFC 7515 §7.1) with synchronous node:crypto: a quarter of the cost of an

@@ -22,7 +22,14 @@ import {
 import { insertSession } from '../store/sessions.ts'
 import { findUserById } from '../store/users.ts'
 import { formatAuthorizationCode } from './authorization-code.ts'
-import { codeMac, contactMac, generateAuthSession, generateCode, hashAuthSession, normalizeCode } from './one-time-code.ts'
+import {
+  codeMac,
+  contactMac,
+  generateAuthSession,
+  generateCode,
+  hashAuthSession,
+  normalizeCode,
+} from './one-time-code.ts'
 
 export type ChallengeDeps = Pick<Deps, 'db' | 'settings' | 'secrets' | 'makeId' | 'randomBytes'>
 

@@ -29,11 +29,7 @@ export function hashAuthSession(authSession: string): Uint8Array {
 }
 
 /** The MAC under which a code is stored and compared; undefined for a handle that we never made. */
-export function codeMac(
-  secrets: Pick<Secrets, 'otpKeys'>,
-  authSession: string,
-  code: string,
-): Uint8Array | undefined {
+export function codeMac(secrets: Pick<Secrets, 'otpKeys'>, authSession: string, code: string): Uint8Array | undefined {
   const keyId = AUTH_SESSION_SHAPE.exec(authSession)?.[1]
   const key = keyId === undefined ? undefined : findSecretKey(secrets.otpKeys, keyId)
   return key === undefined ? undefined : macOf(key, 'otp1', authSession, code)

@@ -5,8 +5,8 @@ import type { Logger } from '@meridian/service-kit/logger'
 import type { Secrets } from '../secrets/secrets.ts'
 import { claimMail, expireMail, noteMailError, settleMail } from '../store/mail-outbox.ts'
 import type { IdentityDb } from '../store/open-store.ts'
-import { openMail } from './sealed-mail.ts'
 import type { RenderedMail } from './message.ts'
+import { openMail } from './sealed-mail.ts'
 import { renderMail } from './templates.ts'
 
 const BATCH_MAILS = 10

@@ -8,7 +8,12 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 const KEY_BYTES = 32
 
-export function seal(keys: SecretKeyList, purpose: string, plaintext: Uint8Array, randomBytes: RandomBytes): Uint8Array {
+export function seal(
+  keys: SecretKeyList,
+  purpose: string,
+  plaintext: Uint8Array,
+  randomBytes: RandomBytes,
+): Uint8Array {
   const [{ id, key }] = keys
   const nonce = randomBytes(NONCE_BYTES)
   const cipher = createCipheriv('aes-256-gcm', key.subarray(0, KEY_BYTES), nonce)

@@ -21,8 +21,18 @@ export type MintedAccessToken = { readonly accessToken: string; readonly expires
 const LIFETIME_JITTER = 0.05
 const JTI_BYTES = 16
 
-export function mintAccountToken(deps: MintDeps, clientId: string, scope: string, signedIn: SignedIn): MintedAccessToken {
-  return mint(deps, signedIn.now, { ...signedInClaims(signedIn), aud: deps.settings.issuer, client_id: clientId, scope })
+export function mintAccountToken(
+  deps: MintDeps,
+  clientId: string,
+  scope: string,
+  signedIn: SignedIn,
+): MintedAccessToken {
+  return mint(deps, signedIn.now, {
+    ...signedInClaims(signedIn),
+    aud: deps.settings.issuer,
+    client_id: clientId,
+    scope,
+  })
 }
 
 export function mintRegionToken(
@@ -33,12 +43,27 @@ export function mintRegionToken(
   target: Target,
 ): MintedAccessToken {
   const { audience, org_id, region, role, mid, mv } = target
-  const claims = { ...signedInClaims(signedIn), aud: audience, client_id: clientId, scope, org_id, region, role, mid, mv }
+  const claims = {
+    ...signedInClaims(signedIn),
+    aud: audience,
+    client_id: clientId,
+    scope,
+    org_id,
+    region,
+    role,
+    mid,
+    mv,
+  }
   return mint(deps, signedIn.now, claims)
 }
 
 /** A client on its own behalf (RFC 6749 §4.4): no person, no session. `nowSeconds` is the database's. */
-export function mintClientToken(deps: MintDeps, clientId: string, scope: string, nowSeconds: number): MintedAccessToken {
+export function mintClientToken(
+  deps: MintDeps,
+  clientId: string,
+  scope: string,
+  nowSeconds: number,
+): MintedAccessToken {
   return mint(deps, nowSeconds, { aud: deps.settings.issuer, sub: clientId, client_id: clientId, scope })
 }
 

@@ -16,7 +16,8 @@ export type RefreshTokenParts = {
 
 type Binding = { readonly issuer: string; readonly clientId: string }
 
-const SHAPE = /^rt1\.([a-z0-9]{1,8})\.([1-9][0-9]{0,18})\.([A-Za-z0-9_-]{22})\.(0|[1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})$/
+const SHAPE =
+  /^rt1\.([a-z0-9]{1,8})\.([1-9][0-9]{0,18})\.([A-Za-z0-9_-]{22})\.(0|[1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})$/
 
 export function formatRefreshToken(key: SecretKey, binding: Binding, parts: Omit<RefreshTokenParts, 'keyId'>): string {
   const family = Buffer.from(parts.familyId.replaceAll('-', ''), 'hex').toString('base64url')

@@ -10,10 +10,10 @@ import { findSecretKey, macOf } from '../secrets/macs.ts'
 import { queueMail } from '../store/mail-outbox.ts'
 import {
   type AccountMint,
-  readForAccount,
-  readForRegion,
   type RegionMint,
   type Rotation,
+  readForAccount,
+  readForRegion,
   rotateForAccount,
   rotateForRegion,
   type WantedTarget,

@@ -1,6 +1,12 @@
 // What a mint needs to know, read (or rotated) in one statement. See mint-statements.ts for the SQL they share.
 import type { Statement } from '@meridian/database/database'
-import { membershipIdSchema, orgIdSchema, regionCodeSchema, sessionIdSchema, userIdSchema } from '@meridian/protocol/ids'
+import {
+  membershipIdSchema,
+  orgIdSchema,
+  regionCodeSchema,
+  sessionIdSchema,
+  userIdSchema,
+} from '@meridian/protocol/ids'
 import { platformRoleSchema } from '@meridian/protocol/me'
 import { roleSchema } from '@meridian/protocol/roles'
 import { z } from 'zod'
@@ -37,7 +43,6 @@ const familySchema = z.object({
   epoch: z.string(),
   absolute_expires_at: z.number(),
 })
-export type FamilyHead = z.infer<typeof familySchema>
 
 const targetSchema = z.object({
   mid: membershipIdSchema,

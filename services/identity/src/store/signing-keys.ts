@@ -29,9 +29,6 @@ const INSERT_FIRST_KEY: Statement = {
 }
 
 /** Adds the first active key of its algorithm; where another process was quicker, nothing happens. */
-export async function insertFirstSigningKey(
-  db: IdentityDb,
-  key: Omit<StoredSigningKey, 'status'>,
-): Promise<void> {
+export async function insertFirstSigningKey(db: IdentityDb, key: Omit<StoredSigningKey, 'status'>): Promise<void> {
   await db.sql(INSERT_FIRST_KEY, [key.kid, key.alg, JSON.stringify(key.publicJwk), key.sealedPrivateKey])
 }

@@ -36,7 +36,7 @@ export function moveToCookie(
 ): TokenResponse {
   const { refresh_token: refreshToken, ...rest } = response
   if (refreshToken !== undefined) {
-    reply.setCookie(refreshCookieName(issuer, client.id), refreshToken, {
+    void reply.setCookie(refreshCookieName(issuer, client.id), refreshToken, {
       path: '/',
       secure: true,
       httpOnly: true,

@@ -8,7 +8,7 @@ const CACHE_CONTROL = 'public, max-age=300, stale-if-error=86400'
 export function jwksRoute(app: FastifyInstance, deps: Pick<Deps, 'keySet'>): void {
   app.get('/oauth/jwks', async (request, reply) => {
     const { document, etag } = deps.keySet()
-    reply.headers({
+    void reply.headers({
       'cache-control': CACHE_CONTROL,
       etag,
       'content-type': JWKS_MEDIA_TYPE,

@@ -28,7 +28,7 @@ export function metadataRoute(app: FastifyInstance, deps: Pick<Deps, 'settings'>
   }
   for (const path of ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']) {
     app.get(path, async (_request, reply) => {
-      reply.headers({
+      void reply.headers({
         'cache-control': CACHE_CONTROL,
         'access-control-allow-origin': '*',
         'cross-origin-resource-policy': 'cross-origin',

@@ -23,7 +23,7 @@ export function revokeRoute(app: FastifyInstance, deps: Deps, rateLimit: RateLim
       assertCookieRequest(client, request, readRetryKeyHash(request) !== null)
       const name = refreshCookieName(deps.settings.issuer, client.id)
       token = request.cookies[name]
-      reply.clearCookie(name, { path: '/', secure: true, httpOnly: true, sameSite: 'strict' })
+      void reply.clearCookie(name, { path: '/', secure: true, httpOnly: true, sameSite: 'strict' })
       if (token === undefined) return reply.code(200).send()
     }
     if (token === undefined) throw new Refusal('invalid_request', 'no token', 'token: is missing')

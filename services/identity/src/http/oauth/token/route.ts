@@ -29,7 +29,7 @@ export function tokenRoute(app: FastifyInstance, deps: Deps, rateLimit: RateLimi
     if (byCookie) assertCookieRequest(client, request, retryKeyHash !== null)
     const carried = byCookie ? readFromCookie(issuer, client, request, form) : form
     const response = await issueTokens(deps, { client, retryKeyHash, origin: originOf(request) }, carried)
-    reply.header('pragma', 'no-cache')
+    void reply.header('pragma', 'no-cache')
     return byCookie ? moveToCookie(reply, issuer, client, response, refreshAbsoluteSeconds) : response
   })
 }
