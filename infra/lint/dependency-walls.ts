@@ -1,7 +1,7 @@
 // Runs dependency-cruiser with the walls of dependency-cruiser.mjs. A run that saw no module of a
 // folder proves nothing about it (so it goes with TypeScript 7, say), and fails.
 import { spawnSync } from 'node:child_process'
-import { existsSync, globSync } from 'node:fs'
+import { globSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface Violation {
@@ -32,7 +32,8 @@ function holdsTypeScript(root: string, folder: string): boolean {
 
 /** Cruises the tree at `root`; throws when the tool itself fails. */
 export function cruiseWalls(root: string): Walls {
-  const folders = FOLDERS.filter((folder) => existsSync(join(root, folder)))
+  const folders = FOLDERS.filter((folder) => holdsTypeScript(root, folder))
+  if (folders.length === 0) return { totalCruised: 0, violations: [], unseen: [] }
   const run = spawnSync(EXECUTABLE, ['--config', CONFIG, '--output-type', 'json', '--no-progress', ...folders], {
     cwd: root,
     encoding: 'utf8',
@@ -44,9 +45,7 @@ export function cruiseWalls(root: string): Walls {
   return {
     totalCruised: summary.totalCruised,
     violations: summary.violations.map(({ rule, from, to }) => ({ rule: rule.name, from, to })),
-    unseen: FOLDERS.filter(
-      (folder) => holdsTypeScript(root, folder) && !modules.some((module) => module.source.startsWith(`${folder}/`)),
-    ),
+    unseen: folders.filter((folder) => !modules.some((module) => module.source.startsWith(`${folder}/`))),
   }
 }
 
