@@ -142,7 +142,7 @@ function settingsFor(centre: Centre) {
     HOST: '127.0.0.1',
     PORT: 0,
     NEUTRAL_HOSTS: ['api.in.example.com', 'localhost'],
-    TOKEN_LEEWAY: 30,
+    TOKEN_LEEWAY_SECONDS: 30,
     LOG_LEVEL: 'trace' as const,
   }
 }

@@ -14,7 +14,7 @@ import { checkIsolation } from './store/isolation.ts'
 
 type AppSettings = Pick<
   Configuration,
-  'AUDIENCE' | 'CORS_ORIGINS' | 'ISSUER' | 'REGION_CODE' | 'TOKEN_LEEWAY' | 'TRUST_PROXY'
+  'AUDIENCE' | 'CORS_ORIGINS' | 'ISSUER' | 'REGION_CODE' | 'TOKEN_LEEWAY_SECONDS' | 'TRUST_PROXY'
 >
 
 const READINESS_TIMEOUT_MS = 1000
@@ -28,7 +28,7 @@ export async function buildApp(deps: Deps, settings: AppSettings): Promise<Fasti
       issuer: settings.ISSUER,
       audience: settings.AUDIENCE,
       region: settings.REGION_CODE,
-      leewaySeconds: settings.TOKEN_LEEWAY,
+      leewaySeconds: settings.TOKEN_LEEWAY_SECONDS,
     },
     keys: deps.keys,
     hosts: deps.hosts,

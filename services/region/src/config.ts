@@ -5,6 +5,7 @@ import { parseSecureUrl } from '@meridian/resource-server/secure-url'
 import {
   booleanSetting,
   httpUrlSetting,
+  integerSetting,
   listSetting,
   logLevelSetting,
   portSetting,
@@ -38,16 +39,20 @@ export const configurationSchema = z
       .regex(/^postgres(ql)?:\/\//, { error: 'not a PostgreSQL URL' })
       .optional()
       .describe('the PostgreSQL database; without it an embedded one in DATA_FOLDER'),
-    DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(200).default(10).describe('connections to PostgreSQL'),
+    DATABASE_POOL_SIZE: integerSetting({ min: 1, max: 200 })
+      .default(10)
+      .describe('connections to PostgreSQL, 1 to 200'),
     DATA_FOLDER: z.string().min(1).optional().describe('where the embedded database lives'),
     HOST: z.string().min(1).default('127.0.0.1').describe('the address to listen on'),
     PORT: portSetting,
     NEUTRAL_HOSTS: hostListSetting,
     CORS_ORIGINS: originListSetting.default([]),
-    TOKEN_LEEWAY: secondsSetting({ minSeconds: 10, maxSeconds: 60 })
+    TOKEN_LEEWAY_SECONDS: secondsSetting({ minSeconds: 10, maxSeconds: 60 })
       .default(30)
       .describe("seconds that the issuer's clock and ours may differ, 10 to 60"),
-    TRUST_PROXY: trustedProxiesSetting.default(false),
+    TRUST_PROXY: trustedProxiesSetting
+      .default(false)
+      .describe('addresses or CIDR ranges of the reverse proxies whose X-Forwarded-* counts, separated by commas'),
     LOG_LEVEL: logLevelSetting.default('info'),
   })
   .refine(({ DATABASE_URL, DATA_FOLDER }) => DATABASE_URL !== undefined || DATA_FOLDER !== undefined, {
