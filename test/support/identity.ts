@@ -224,7 +224,12 @@ async function buildInstance(db: IdentityDatabase, secrets: Secrets, options: Id
   const inject = async (request: InjectOptions): Promise<Reply> => {
     const reply = await app.inject(request)
     const isJson = String(reply.headers['content-type'] ?? '').includes('json')
-    return { status: reply.statusCode, body: isJson ? reply.json() : {}, headers: reply.headers, text: reply.body }
+    return {
+      status: reply.statusCode,
+      body: isJson && reply.body !== '' ? reply.json() : {},
+      headers: reply.headers,
+      text: reply.body,
+    }
   }
   return {
     app,
