@@ -55,7 +55,7 @@ export async function ask(
   identity: Pick<IdentityUnderTest, 'db'>,
   text: string,
   values: readonly unknown[] = [],
-): Promise<readonly Record<string, any>[]> {
+): Promise<readonly Record<string, unknown>[]> {
   const name = `ask_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`
   return identity.db.sql({ name, text }, values)
 }
