@@ -24,6 +24,6 @@ export function openIdentityStore(options: OpenStoreOptions): Promise<IdentityDa
   return openDatabase({
     ...options,
     migrationsFolder: IDENTITY_MIGRATIONS,
-    createClient: (adapter) => new PrismaClient({ adapter }),
+    createClient: (adapter) => new PrismaClient({ adapter, errorFormat: 'minimal' }),
   })
 }

@@ -25,6 +25,6 @@ export function openRegionStore(options: OpenStoreOptions): Promise<RegionDataba
   return openDatabase({
     ...options,
     migrationsFolder: REGION_MIGRATIONS,
-    createClient: (adapter) => new PrismaClient({ adapter }),
+    createClient: (adapter) => new PrismaClient({ adapter, errorFormat: 'minimal' }),
   })
 }
