@@ -70,20 +70,19 @@ async function runTap(files: string[], env: NodeJS.ProcessEnv, started: (child: 
   child.stdout.pipe(raw)
   child.stdout.setEncoding('utf8').on('data', (text: string) => tally.add(text))
   tally.close(await promise)
+  if (signalGroup(child, 'SIGKILL')) say('A test left a process running; it was ended.')
   clearInterval(pulse)
   return tally
 }
 
-function endGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
-  const send = (sent: NodeJS.Signals) => {
-    try {
-      if (pid !== undefined) process.kill(-pid, sent)
-    } catch {
-      // The group has ended already.
-    }
+/** Answers whether any process of the group was there. */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): boolean {
+  if (pid === undefined) return false
+  try {
+    return process.kill(-pid, signal)
+  } catch {
+    return false
   }
-  send(signal)
-  setTimeout(send, KILL_AFTER_MS, 'SIGKILL').unref()
 }
 
 async function run(files: string[]): Promise<number> {
@@ -92,7 +91,10 @@ async function run(files: string[]): Promise<number> {
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       ended = signal
-      if (child) endGroup(child, signal)
+      const group = child
+      if (!group) return
+      signalGroup(group, signal)
+      setTimeout(() => signalGroup(group, 'SIGKILL'), KILL_AFTER_MS).unref()
     })
   }
   const postgresql = await locatePostgresql(say)

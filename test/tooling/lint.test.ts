@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import { PlantedTree, root, toolPath } from './planted-tree.ts'
 
+t.setTimeout(300_000)
+
 const feature = 'services/identity/src/login'
 const AMBIENT = 'Take the clock and randomness as an argument'
 const UNSAFE_SQL = 'Use $queryRaw or $executeRaw'

@@ -1,10 +1,12 @@
 // The runner's last line is what ran: fixtures with a known outcome go through the real runner, the real tap
 // and the checked-in .taprc.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+
+t.setTimeout(300_000)
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const runner = join(root, 'test/support/run.ts')
@@ -39,6 +41,13 @@ process.stderr.write('x'.repeat(500_000))
 t.ok(true)`
 const SHORT_OF_PLAN = `import t from 'tap'
 t.test('three', async (t) => { t.plan(3); t.ok(true) })`
+const LEAVES_A_PROCESS = `import t from 'tap'
+import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+const left = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
+left.unref()
+writeFileSync('left.pid', String(left.pid))
+t.ok(true)`
 const SLOW = `import t from 'tap'
 t.test('slow', async (t) => { console.error('slow has begun'); await new Promise((r) => setTimeout(r, 60000)); t.ok(true) })`
 
@@ -87,6 +96,15 @@ async function start(
   child.on('close', resolve)
   const code = await promise
   return { code, output, lastLine: output.trimEnd().split('\n').at(-1) ?? '' }
+}
+
+/** A killed process whose parent has not taken its end yet is a zombie, and does not run. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
 }
 
 const runFixtures = (t: Test, files: Record<string, string>, env: Record<string, string> = {}, args: string[] = []) =>
@@ -154,6 +172,15 @@ t.test('when tap itself dies, each file that did not report is a failure', async
   t.equal(lastLine, '0 passed, 2 failed', 'the file, and tap')
   t.match(output, 'tap ended with SIGKILL')
   t.equal(code, 1)
+})
+
+t.test('a process that a test leaves running is ended and named', async (t) => {
+  const tree = treeOf(t, { leaves: LEAVES_A_PROCESS })
+  const { output, lastLine } = await start(tree, [process.execPath, runner], {})
+  t.match(output, 'A test left a process running')
+  t.equal(lastLine, '1 passed, 0 failed')
+  const pid = Number(readFileSync(join(tree, 'left.pid'), 'utf8'))
+  t.notOk(isRunning(pid))
 })
 
 t.test('a signal ends the run, which says so and still counts', async (t) => {

@@ -5,6 +5,8 @@ import t from 'tap'
 import { cruiseWalls } from '../../infra/lint/dependency-walls.ts'
 import { PlantedTree, root } from './planted-tree.ts'
 
+t.setTimeout(300_000)
+
 const cruiserConfiguration = (await import(
   new URL('../../infra/lint/dependency-cruiser.mjs', import.meta.url).href
 )) as {
