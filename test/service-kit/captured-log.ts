@@ -5,7 +5,10 @@ export type CapturedLog = { logger: Logger; text(): string; lines(): Record<stri
 /** A logger of the kit whose output can be read back. */
 export function capturedLog(level = 'info'): CapturedLog {
   let written = ''
-  const logger = createLogger({ name: 'test', level, destination: { write: (text) => void (written += text) } })
+  const write = (text: string) => {
+    written += text
+  }
+  const logger = createLogger({ name: 'test', level, destination: { write } })
   return {
     logger,
     text: () => written,

@@ -116,7 +116,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     frameworkErrors: (error, request, reply) => {
       // No hook runs for these, and their messages quote the whole URL.
       addHeaders(request, reply)
-      sendError(error, request, reply)
+      void sendError(error, request, reply)
       request.log.info({ ...requestLine(request), status: reply.statusCode }, 'request')
     },
     clientErrorHandler: answerClientError,
