@@ -175,6 +175,7 @@ CREATE TABLE session (
   CONSTRAINT session_revoked CHECK ((revoked_at IS NULL) = (revoked_reason IS NULL))
 );
 CREATE INDEX session_user_id_idx ON session (user_id);
+CREATE INDEX session_created_at_idx ON session (created_at);
 
 CREATE TABLE authorization_code (
   id uuid NOT NULL,
@@ -224,6 +225,7 @@ CREATE TABLE refresh_token_family (
 ) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX refresh_token_family_code_id_key ON refresh_token_family (code_id);
 CREATE INDEX refresh_token_family_session_id_idx ON refresh_token_family (session_id);
+CREATE INDEX refresh_token_family_absolute_expires_at_idx ON refresh_token_family (absolute_expires_at);
 
 CREATE TABLE otp_challenge (
   id uuid NOT NULL,

@@ -3,6 +3,10 @@ import type { IdentityDb } from './open-store.ts'
 
 const BATCH_ROWS = 500
 
+/** No family is left, nor can a code open one any more. */
+const SESSION_IS_OVER = `created_at < meridian_now() - interval '2 days'
+  AND NOT EXISTS (SELECT FROM refresh_token_family f WHERE f.session_id = session.id)`
+
 /** What is over and of no further use: table, key columns, and the condition under which a row may go. */
 const PURGED = [
   ['otp_challenge', 'id', "expires_at < meridian_now() - interval '2 days'"],
@@ -10,6 +14,8 @@ const PURGED = [
   ['authorization_code', 'id', "expires_at < meridian_now() - interval '1 day'"],
   ['idempotency', 'scope, key_hash', 'expires_at < meridian_now()'],
   ['mail_outbox', 'id', "expires_at < meridian_now() - interval '7 days'"],
+  ['refresh_token_family', 'id', "absolute_expires_at < meridian_now() - interval '7 days'"],
+  ['session', 'id', SESSION_IS_OVER],
 ] as const
 
 const STATEMENTS: readonly Statement[] = PURGED.map(([table, key, condition]) => ({

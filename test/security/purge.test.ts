@@ -1,0 +1,34 @@
+// What is over goes away, and nothing else does.
+import t from 'tap'
+import { purgeExpired } from '../../services/identity/src/store/purge.ts'
+import { eachEngine, shiftClock } from '../support/databases.ts'
+import { refresh, signIn, startChallenge, startIdentity } from '../support/identity.ts'
+
+t.setTimeout(100_000)
+
+t.test('purging', async (t) => {
+  await eachEngine(t, 'one-time things go soon after they are over, a live session stays', async (t, place) => {
+    const identity = await startIdentity(t, await place('identity'))
+    const { refresh_token: first } = (await signIn(identity, 'lin@acme.test')).body
+    await startChallenge(identity, 'unknown@example.test')
+    const counts = async () => {
+      const { otpChallenge, contactBudget, authorizationCode, mailOutbox, refreshTokenFamily, session } =
+        identity.db.prisma
+      const tables = [otpChallenge, contactBudget, authorizationCode, mailOutbox, refreshTokenFamily, session]
+      return Promise.all(tables.map((table) => (table as { count(): Promise<number> }).count()))
+    }
+    t.equal(await purgeExpired(identity.db), 0)
+    t.strictSame(await counts(), [2, 2, 1, 2, 1, 1])
+    await shiftClock(identity.db, 8 * 86_400)
+    t.equal(await purgeExpired(identity.db), 5)
+    t.strictSame(await counts(), [0, 2, 0, 0, 1, 1])
+    const { refresh_token: second } = (await refresh(identity, first)).body
+    await shiftClock(identity.db, 80 * 86_400)
+    await purgeExpired(identity.db)
+    t.strictSame(await counts(), [0, 0, 0, 0, 1, 1])
+    t.equal((await refresh(identity, second)).status, 200, 'and is still signed in')
+    await shiftClock(identity.db, 373 * 86_400)
+    await purgeExpired(identity.db)
+    t.strictSame(await counts(), [0, 0, 0, 0, 0, 0])
+  })
+})
