@@ -28,10 +28,8 @@ async function fill(database: RegionDatabase): Promise<void> {
   }
 }
 
-const setting = (name: string, value: string) => ({
-  name: `set ${name}`,
-  text: `SELECT set_config('${name}', '${value}', true)`,
-})
+const setting = (name: string, value: string) =>
+  name: `set ${name} to ${value}`,
 const statement = (text: string) => ({ name: `s${createHash('sha256').update(text).digest('hex').slice(0, 16)}`, text })
 const COUNT = { name: 'count_records', text: 'SELECT count(*)::integer AS count FROM record' }
 

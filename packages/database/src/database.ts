@@ -37,7 +37,8 @@ export type TransactionOptions = {
   readonly isolationLevel?: 'ReadCommitted' | 'RepeatableRead' | 'Serializable'
 }
 
-const insideTransaction = new AsyncLocalStorage<true>()
+// What is started inside and outlives the transaction (a timer, a background refresh) is outside again.
+const transactionOfCaller = new AsyncLocalStorage<{ isOpen: boolean }>()
 
 /** Thrown where code inside a transaction reaches for the outer handle; on PGlite that would be a deadlock. */
 export class OuterHandleError extends Error {
@@ -48,9 +49,16 @@ export class OuterHandleError extends Error {
 }
 
 export function assertOutsideTransaction(): void {
-  if (insideTransaction.getStore()) throw new OuterHandleError()
+  if (transactionOfCaller.getStore()?.isOpen) throw new OuterHandleError()
 }
 
 export function runInsideTransaction<T>(work: () => Promise<T>): Promise<T> {
-  return insideTransaction.run(true, work)
+  const transaction = { isOpen: true }
+  return transactionOfCaller.run(transaction, async () => {
+    try {
+      return await work()
+    } finally {
+      transaction.isOpen = false
+    }
+  })
 }

@@ -1,6 +1,6 @@
 // The embedded engine: PGlite (PostgreSQL in WASM) in a folder that belongs to one process at a time.
 // Survives the death of the process, not of the power: PGlite runs with fsync off.
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { PGlite } from '@electric-sql/pglite'
@@ -18,7 +18,10 @@ export type FolderLock = { release(): void }
 export async function lockFolder(folder: string): Promise<FolderLock> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const path = join(folder, 'lock')
-  await (await open(path, 'a', 0o600)).close()
+  // Never opened here once it exists: closing any descriptor of it would end the lock that this process may hold.
+  await writeFile(path, '', { flag: 'wx', mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
   const file = new DatabaseSync(path)
   try {
     file.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')

@@ -62,7 +62,8 @@ export async function applyMigrations(
       }
     }
   } finally {
-    await connection.query(`SELECT pg_advisory_unlock(${ADVISORY_LOCK_ID})`)
+    // Where the connection is gone, so is the lock, and what went wrong before is the error to report.
+    await connection.query(`SELECT pg_advisory_unlock(${ADVISORY_LOCK_ID})`).catch(() => {})
   }
 }
 
@@ -91,7 +92,7 @@ async function applyOne(connection: MigrationConnection, migration: Migration): 
     )
     await connection.execute('COMMIT')
   } catch (error) {
-    await connection.execute('ROLLBACK')
+    await connection.execute('ROLLBACK').catch(() => {})
     throw new MigrationError(`migration ${migration.name} could not be applied: ${String(error)}`, { cause: error })
   }
 }

@@ -7,8 +7,8 @@ import type { Database, Db, Queryable, Row, Statement, TransactionOptions } from
 import { assertOutsideTransaction } from './database.ts'
 import type { EmbeddedOptions, FolderLock } from './embedded.ts'
 import { openEmbedded } from './embedded.ts'
+import { guardOuterClient } from './guarded-client.ts'
 import { applyMigrations, readMigrations } from './migrations.ts'
-import { guardOuterClient } from './prisma-adapter.ts'
 
 /** The one method of a generated client that is needed before its type is known. */
 type GeneratedClient = { $disconnect(): Promise<void> }
@@ -54,8 +54,11 @@ async function openPostgresql<Client extends GeneratedClient>(
   })
   const onError = options.onPoolError ?? (() => {})
   pool.on('error', onError)
-  const adapter = new PrismaPg(pool, { onPoolError: onError, onConnectionError: onError })
-  const prisma = options.createClient(guardOuterClient(adapter))
+  // Given back inside a transaction, since its ROLLBACK was never answered: the next caller must not be in it.
+  pool.on('release', (error, client) => {
+    if (!error && client.getTransactionStatus() !== 'I') client.end().catch(onError)
+  })
+  const prisma = options.createClient(new PrismaPg(pool, { onConnectionError: onError }))
   return assemble('postgresql', prisma, {
     send: async (statement, values) => {
       const query = { name: statement.name, text: statement.text, values: values as unknown[] }
@@ -96,7 +99,7 @@ async function openPglite<Client extends GeneratedClient>(options: OpenOptions<C
     await closePglite(pglite, lock)
     throw error
   }
-  const prisma = options.createClient(guardOuterClient(new PrismaPGlite(pglite)))
+  const prisma = options.createClient(new PrismaPGlite(pglite))
   return assemble('pglite', prisma, {
     send: async (statement, values) =>
       (await pglite.query<Record<string, unknown>>(statement.text, values as unknown[])).rows,
@@ -134,19 +137,31 @@ function assemble<Client extends GeneratedClient>(
   prisma: Client,
   driver: Driver,
 ): Database<Client> {
+  const checkName = createNameCheck()
   const sql: Db<Client>['sql'] = async (statement, values) => {
     assertOutsideTransaction()
+    checkName(statement)
     return driver.send(statement, values)
   }
   return {
     engine,
-    prisma,
+    prisma: guardOuterClient(prisma),
     sql,
     ping: async () => {
       await sql({ name: 'ping', text: 'SELECT 1 AS one' }, [])
     },
     close: driver.close,
-    begin: (work, options) => begin(prisma, work, options),
+    begin: (work, options) => begin(prisma, checkName, work, options),
+  }
+}
+
+/** A connection keeps what it prepared by name; a second text under that name would fail there, now and then. */
+function createNameCheck(): (statement: Statement) => void {
+  const texts = new Map<string, string>()
+  return ({ name, text }) => {
+    const known = texts.get(name)
+    if (known === undefined) texts.set(name, text)
+    else if (known !== text) throw new Error(`two statements are named ${name}: one name means one text`)
   }
 }
 
@@ -158,6 +173,7 @@ type Transactor<Client> = {
 
 function begin<Client extends GeneratedClient, T>(
   prisma: Client,
+  checkName: (statement: Statement) => void,
   work: (db: Db<Client>) => Promise<T>,
   options: TransactionOptions,
 ): Promise<T> {
@@ -167,8 +183,10 @@ function begin<Client extends GeneratedClient, T>(
     ...(options.isolationLevel === undefined ? {} : { isolationLevel: options.isolationLevel }),
   }
   return (prisma as unknown as Transactor<Client>).$transaction((tx) => {
-    const sql: Db<Client>['sql'] = async (statement, values) =>
-      (await tx.$queryRawUnsafe(statement.text, ...values)) as Row[]
+    const sql: Db<Client>['sql'] = async (statement, values) => {
+      checkName(statement)
+      return (await tx.$queryRawUnsafe(statement.text, ...values)) as Row[]
+    }
     return work({ prisma: tx, sql })
   }, settings)
 }
