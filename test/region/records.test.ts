@@ -3,8 +3,8 @@ import { recordPageSchema, recordSchema } from '@meridian/protocol/records'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { idOf } from '../resource-server/region-issuer.ts'
-import { eachEngine, onPostgresql } from '../support/databases.ts'
-import { type Answer, type Call, comparable, startRegion } from './region-service.ts'
+import { eachEngine } from '../support/databases.ts'
+import { type Answer, type Call, comparable, type RegionService, startRegion } from './region-service.ts'
 
 function isProblem(t: Test, answer: Answer, status: number, code: string, title: string) {
   t.equal(answer.statusCode, status, title)
@@ -21,8 +21,15 @@ async function create(call: Call, title: string) {
   return recordSchema.parse(answer.json())
 }
 
-await eachEngine(t, 'a record is created, read, changed and deleted', async (t, makePlace) => {
-  const { as, clock } = await startRegion(t, await makePlace('region'))
+type Scene = Pick<RegionService, 'as' | 'clock' | 'database'> & { orgId: string; otherOrgId: string }
+const scenes: [title: string, play: (t: Test, scene: Scene) => Promise<void>][] = []
+
+/** Plays in two organizations of its own, on one region per engine. */
+function scene(title: string, play: (t: Test, scene: Scene) => Promise<void>): void {
+  scenes.push([title, play])
+}
+
+scene('a record is created, read, changed and deleted', async (t, { as, clock, orgId }) => {
   const call = as()
   const created = await call('POST', '/v1/records', { payload: { title: '  First  ', body: 'line\nline' } })
   t.equal(created.statusCode, 201)
@@ -30,7 +37,7 @@ await eachEngine(t, 'a record is created, read, changed and deleted', async (t, 
   const at = new Date(clock.nowMs()).toISOString()
   t.strictSame(record, {
     id: record.id,
-    org_id: idOf('acme'),
+    org_id: orgId,
     title: 'First',
     body: 'line\nline',
     version: 1,
@@ -65,8 +72,7 @@ await eachEngine(t, 'a record is created, read, changed and deleted', async (t, 
   isProblem(t, await call('DELETE', url), 404, 'not_found', 'a second time')
 })
 
-await eachEngine(t, 'a change needs the version that it replaces', async (t, makePlace) => {
-  const { as } = await startRegion(t, await makePlace('region'))
+scene('a change needs the version that it replaces', async (t, { as }) => {
   const call = as()
   const { id } = await create(call, 'versioned')
   const url = `/v1/records/${id}`
@@ -98,8 +104,7 @@ await eachEngine(t, 'a change needs the version that it replaces', async (t, mak
   t.equal((await drop('"3"')).statusCode, 204)
 })
 
-await eachEngine(t, 'of twenty changes that expect the same version one wins', async (t, makePlace) => {
-  const { as } = await startRegion(t, await makePlace('region'))
+scene('of twenty changes that expect the same version one wins', async (t, { as }) => {
   const call = as()
   for (let round = 1; round <= 3; round += 1) {
     const { id } = await create(call, `round ${round}`)
@@ -116,8 +121,7 @@ await eachEngine(t, 'of twenty changes that expect the same version one wins', a
   }
 })
 
-await onPostgresql(t, 'of changes and deletions of the same version one wins', async (t, makePlace) => {
-  const { as } = await startRegion(t, await makePlace('region'))
+scene('of changes and deletions of the same version one wins', async (t, { as }) => {
   const call = as()
   for (let round = 1; round <= 5; round += 1) {
     const { id } = await create(call, `round ${round}`)
@@ -134,8 +138,7 @@ await onPostgresql(t, 'of changes and deletions of the same version one wins', a
   }
 })
 
-await eachEngine(t, 'what is not understood is refused and pointed at', async (t, makePlace) => {
-  const { as } = await startRegion(t, await makePlace('region'))
+scene('what is not understood is refused and pointed at', async (t, { as }) => {
   const call = as()
   const { id } = await create(call, 'stays')
   const cases: [payload: unknown, pointers: string[]][] = [
@@ -207,8 +210,7 @@ await eachEngine(t, 'what is not understood is refused and pointed at', async (t
   )
 })
 
-await eachEngine(t, 'text is stored as it came', async (t, makePlace) => {
-  const { as } = await startRegion(t, await makePlace('region'))
+scene('text is stored as it came', async (t, { as }) => {
   const call = as()
   const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 50 }).filter((value) => value.trim() !== '')
   await fc.assert(
@@ -223,10 +225,9 @@ await eachEngine(t, 'text is stored as it came', async (t, makePlace) => {
   t.pass('for 40 texts')
 })
 
-await eachEngine(t, 'pages follow each other without gap or repetition, newest first', async (t, makePlace) => {
-  const { as, clock } = await startRegion(t, await makePlace('region'))
+scene('pages follow each other without gap or repetition, newest first', async (t, { as, clock, otherOrgId }) => {
   const call = as()
-  const other = as({ org_id: idOf('globex') })
+  const other = as({ org_id: otherOrgId })
   const titles: string[] = []
   for (let index = 0; index < 25; index += 1) {
     if (index % 3 === 0) clock.advanceSeconds(1)
@@ -262,61 +263,68 @@ await eachEngine(t, 'pages follow each other without gap or repetition, newest f
   )
 })
 
-await eachEngine(t, "another organization's record is answered like one that never was", async (t, makePlace) => {
-  const { as, database } = await startRegion(t, await makePlace('region'))
-  const ada = as()
-  const max = as({ org_id: idOf('globex'), sub: idOf('max'), sid: idOf('max’s session'), mid: idOf('max in globex') })
-  const { id: foreignId } = await create(max, 'globex only')
-  const mine = await create(ada, 'acme only')
-  const before = (await max('GET', `/v1/records/${foreignId}`)).json()
-  const tries: [method: string, options: object][] = [
-    ['GET', {}],
-    ['HEAD', {}],
-    ['PATCH', { payload: { title: 'mine now' }, headers: { 'if-match': '"1"' } }],
-    ['PATCH', { payload: { title: 'mine now' }, headers: { 'if-match': '*' } }],
-    ['PATCH', { payload: { title: 'mine now' }, headers: { 'if-match': '"9"' } }],
-    ['DELETE', {}],
-    ['DELETE', { headers: { 'if-match': '"1"' } }],
-    ['DELETE', { headers: { 'if-match': '"9"' } }],
-  ]
-  for (const [method, options] of tries) {
-    const foreign = await ada(method, `/v1/records/${foreignId}`, options)
-    t.equal(foreign.statusCode, 404, method)
-    for (const unknown of [idOf('nothing'), 'no-id', '0', '00000000-0000-4000-8000-000000000000', '%27%20OR%201=1']) {
-      t.strictSame(
-        comparable(await ada(method, `/v1/records/${unknown}`, options)),
-        comparable(foreign),
-        `${method} ${unknown}`,
-      )
+scene(
+  "another organization's record is answered like one that never was",
+  async (t, { as, database, orgId, otherOrgId }) => {
+    const ada = as()
+    const max = as({ org_id: otherOrgId, sub: idOf('max'), sid: idOf('max’s session'), mid: idOf('max in globex') })
+    const { id: foreignId } = await create(max, 'globex only')
+    const mine = await create(ada, 'acme only')
+    const before = (await max('GET', `/v1/records/${foreignId}`)).json()
+    const tries: [method: string, options: object][] = [
+      ['GET', {}],
+      ['HEAD', {}],
+      ['PATCH', { payload: { title: 'mine now' }, headers: { 'if-match': '"1"' } }],
+      ['PATCH', { payload: { title: 'mine now' }, headers: { 'if-match': '*' } }],
+      ['PATCH', { payload: { title: 'mine now' }, headers: { 'if-match': '"9"' } }],
+      ['DELETE', {}],
+      ['DELETE', { headers: { 'if-match': '"1"' } }],
+      ['DELETE', { headers: { 'if-match': '"9"' } }],
+    ]
+    for (const [method, options] of tries) {
+      const foreign = await ada(method, `/v1/records/${foreignId}`, options)
+      t.equal(foreign.statusCode, 404, method)
+      for (const unknown of [idOf('nothing'), 'no-id', '0', '00000000-0000-4000-8000-000000000000', '%27%20OR%201=1']) {
+        t.strictSame(
+          comparable(await ada(method, `/v1/records/${unknown}`, options)),
+          comparable(foreign),
+          `${method} ${unknown}`,
+        )
+      }
     }
-  }
-  t.strictSame((await max('GET', `/v1/records/${foreignId}`)).json(), before, 'and nothing happened to it')
-  const listed = recordPageSchema.parse((await ada('GET', '/v1/records')).json()).records
-  t.strictSame(
-    listed.map(({ id }) => id),
-    [mine.id],
-    'lists show none of it',
-  )
-  const cursor = Buffer.from(foreignId, 'latin1').toString('base64url')
-  const after = recordPageSchema.parse((await ada('GET', `/v1/records?cursor=${cursor}`)).json()).records
-  t.ok(
-    after.every(({ org_id }) => org_id === idOf('acme')),
-    'nor does its id as a cursor',
-  )
-  t.equal(
-    (await database.sql({ name: 'count_all', text: 'SELECT count(*)::integer AS count FROM record' }, []))[0]?.[
-      'count'
-    ],
-    2,
-  )
-})
+    t.strictSame((await max('GET', `/v1/records/${foreignId}`)).json(), before, 'and nothing happened to it')
+    const listed = recordPageSchema.parse((await ada('GET', '/v1/records')).json()).records
+    t.strictSame(
+      listed.map(({ id }) => id),
+      [mine.id],
+      'lists show none of it',
+    )
+    const cursor = Buffer.from(foreignId, 'latin1').toString('base64url')
+    const after = recordPageSchema.parse((await ada('GET', `/v1/records?cursor=${cursor}`)).json()).records
+    t.ok(
+      after.every(({ org_id }) => org_id === orgId),
+      'nor does its id as a cursor',
+    )
+    t.equal(
+      (
+        await database.sql(
+          {
+            name: 'count_all',
+            text: 'SELECT count(*)::integer AS count FROM record WHERE org_id IN ($1::uuid, $2::uuid)',
+          },
+          [orgId, otherOrgId],
+        )
+      )[0]?.['count'],
+      2,
+    )
+  },
+)
 
-await eachEngine(t, 'an organization that the caller names anywhere changes nothing', async (t, makePlace) => {
-  const { as } = await startRegion(t, await makePlace('region'))
+scene('an organization that the caller names anywhere changes nothing', async (t, { as, orgId, otherOrgId }) => {
   const ada = as()
-  const max = as({ org_id: idOf('globex') })
+  const max = as({ org_id: otherOrgId })
   const { id } = await create(max, 'globex only')
-  const globex = idOf('globex')
+  const globex = otherOrgId
   const headers = {
     'x-org-id': globex,
     'x-tenant-id': globex,
@@ -327,14 +335,13 @@ await eachEngine(t, 'an organization that the caller names anywhere changes noth
   t.equal((await ada('GET', `/v1/records/${id}`, { headers })).statusCode, 404)
   t.strictSame((await ada('GET', '/v1/records', { headers })).json().records, [])
   const created = await ada('POST', '/v1/records', { headers, payload: { title: 'whose?' } })
-  t.equal(recordSchema.parse(created.json()).org_id, idOf('acme'))
+  t.equal(recordSchema.parse(created.json()).org_id, orgId)
   for (const query of ['org_id', 'org', 'tenant', 'filter[org_id]', 'where']) {
     isProblem(t, await ada('GET', `/v1/records?${query}=${globex}`), 400, 'invalid_request', query)
   }
 })
 
-await eachEngine(t, 'who may only read writes nothing', async (t, makePlace) => {
-  const { as } = await startRegion(t, await makePlace('region'))
+scene('who may only read writes nothing', async (t, { as }) => {
   const viewer = as({ role: 'viewer' })
   const { id } = await create(as({ role: 'member' }), 'readable')
   t.equal((await viewer('GET', '/v1/records')).statusCode, 200)
@@ -350,4 +357,14 @@ await eachEngine(t, 'who may only read writes nothing', async (t, makePlace) => 
   )
   isProblem(t, await viewer('DELETE', `/v1/records/${id}`), 403, 'access_denied', 'DELETE')
   isProblem(t, await viewer('DELETE', `/v1/records/${idOf('nothing')}`), 403, 'access_denied', 'before any look-up')
+})
+
+await eachEngine(t, 'records', async (t, makePlace) => {
+  const region = await startRegion(t, await makePlace('region'))
+  for (const [title, play] of scenes) {
+    const orgId = idOf(title)
+    const as: Scene['as'] = (changes = {}) => region.as({ org_id: orgId, ...changes })
+    const scene = { clock: region.clock, database: region.database, as, orgId, otherOrgId: idOf(`other than ${title}`) }
+    await t.test(title, (t) => play(t, scene))
+  }
 })

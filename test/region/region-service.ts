@@ -85,6 +85,8 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return body
 }
 
+export type RegionService = Awaited<ReturnType<typeof startRegion>>
+
 export async function startRegion(t: Test, place: Place, options: { centre?: Centre; corsOrigins?: string[] } = {}) {
   const centre = options.centre ?? (await startCentre(t))
   const clock = makeClock()

@@ -6,8 +6,12 @@ import { eachEngine, embeddedPlace, onPostgresql } from '../support/databases.ts
 import { startLink } from './database-link.ts'
 import { CLIENT_SECRET, OTHER_TENANT_HOST, startCentre, startRegion, TENANT_HOST } from './region-service.ts'
 
+const origin = 'https://app.example.com'
+/** For tests that neither break it nor look at what was done before. */
+const calm = await startRegion(t, await embeddedPlace('region'), { corsOrigins: [origin] })
+
 t.test('the context is what the token says', async (t) => {
-  const { as } = await startRegion(t, await embeddedPlace('region'))
+  const { as } = calm
   const answer = await as({ role: 'member' })('GET', '/v1/me/context')
   t.equal(answer.statusCode, 200)
   t.strictSame(regionContextSchema.parse(answer.json()), {
@@ -20,7 +24,7 @@ t.test('the context is what the token says', async (t) => {
 })
 
 t.test('every route but the health checks refuses the anonymous', async (t) => {
-  const { app, as } = await startRegion(t, await embeddedPlace('region'))
+  const { app, as } = calm
   const routes = app
     .printRoutes({ commonPrefix: false, includeMeta: false })
     .split('\n')
@@ -59,7 +63,7 @@ t.test('every route but the health checks refuses the anonymous', async (t) => {
 })
 
 t.test("another region's token, and a token of another organization than the host's", async (t) => {
-  const { as } = await startRegion(t, await embeddedPlace('region'))
+  const { as } = calm
   const us = await as({ aud: REGION_US.audience, region: 'us' })('GET', '/v1/records')
   t.equal(us.statusCode, 401)
   t.match(us.json(), { code: 'wrong_region', api_url: REGION_US.audience })
@@ -162,8 +166,7 @@ t.test('lost isolation takes the region out of service', async (t) => {
 })
 
 t.test('browsers of listed origins may call with a bearer token, and never with credentials', async (t) => {
-  const origin = 'https://app.example.com'
-  const { app, as } = await startRegion(t, await embeddedPlace('region'), { corsOrigins: [origin] })
+  const { app, as } = calm
   const preflight = (from: string) =>
     app.inject({
       method: 'OPTIONS',
@@ -248,7 +251,7 @@ t.test('no secret reaches the log', async (t) => {
 })
 
 t.test('every answer carries the headers of safety', async (t) => {
-  const { app, as } = await startRegion(t, await embeddedPlace('region'))
+  const { app, as } = calm
   const answers = [
     await as()('GET', '/v1/records'),
     await as()('GET', '/v1/nothing'),
