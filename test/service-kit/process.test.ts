@@ -134,3 +134,16 @@ t.test('a port that is taken stops the start with 1', async (t) => {
   first.child.kill('SIGTERM')
   t.equal(await first.exited, 0)
 })
+
+t.test('a process whose log is no longer read stops all the same, when asked and when something escaped', async (t) => {
+  for (const [end, code] of [
+    [(service: Service) => service.child.kill('SIGTERM'), 0],
+    [(service: Service & { url: string }) => void fetchText(`${service.url}/escape`).catch(() => {}), 1],
+  ] as const) {
+    const service = await listening()
+    t.teardown(() => service.child.kill('SIGKILL'))
+    service.child.stdout?.destroy()
+    end(service)
+    t.equal(await service.exited, code)
+  }
+})
