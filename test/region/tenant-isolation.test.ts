@@ -28,9 +28,9 @@ async function fill(database: RegionDatabase): Promise<void> {
   }
 }
 
-const setting = (name: string, value: string) =>
-  name: `set ${name} to ${value}`,
 const statement = (text: string) => ({ name: `s${createHash('sha256').update(text).digest('hex').slice(0, 16)}`, text })
+const setting = (name: string, value: string) =>
+  statement(`SELECT set_config('${name}', '${value.replaceAll("'", "''")}', true)`)
 const COUNT = { name: 'count_records', text: 'SELECT count(*)::integer AS count FROM record' }
 
 await eachEngine(
