@@ -26,6 +26,8 @@ export type OpenOptions<Client> = {
 }
 
 const CONNECT_TIMEOUT_MS = 2000
+/** A connection's prepared statements, and their plans, go with it: it is kept through lulls. */
+const IDLE_CONNECTION_MS = 10 * 60_000
 const TRANSACTION_MAX_WAIT_MS = 2000
 /** Client side, above the server's own 2 s: only a connection that has gone silent meets it. */
 const QUERY_TIMEOUT_MS = 4000
@@ -48,6 +50,7 @@ async function openPostgresql<Client extends GeneratedClient>(
     connectionString: url,
     max: options.poolSize ?? 10,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    idleTimeoutMillis: IDLE_CONNECTION_MS,
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
     options: SESSION_SETTINGS,

@@ -2,6 +2,7 @@
 
 const SERIALIZATION_FAILURE = '40001'
 const DEADLOCK_DETECTED = '40P01'
+const LOCK_NOT_AVAILABLE = '55P03'
 const MAX_DEPTH = 6
 
 function member(value: unknown, key: string): unknown {
@@ -29,6 +30,10 @@ export function sqlStateOf(error: unknown, depth = 0): string | undefined {
 export function isRetriable(error: unknown): boolean {
   const state = sqlStateOf(error)
   return state === SERIALIZATION_FAILURE || state === DEADLOCK_DETECTED
+}
+
+export function isLockTimeout(error: unknown): boolean {
+  return sqlStateOf(error) === LOCK_NOT_AVAILABLE
 }
 
 /** The constraint that refused, by its name or, where Prisma keeps only them, by its columns (`a, b`). */
