@@ -41,7 +41,7 @@ const INHERITED = ['HOME', 'LANG', 'PATH', 'SYSTEMROOT', 'TEMP', 'TMPDIR', 'TZ']
 export async function startService(options: ServiceOptions): Promise<ServiceProcess> {
   const logPath = join(options.logFolder, `${options.name}.log`)
   await rename(logPath, join(options.logFolder, `${options.name}.previous.log`)).catch(() => {})
-  const child = fork(join(import.meta.dirname, 'child.ts'), [join(ROOT, options.main)], {
+  const child = fork(join(import.meta.dirname, 'child/main.ts'), [join(ROOT, options.main)], {
     cwd: ROOT,
     env: { ...inherited(), ...options.environment },
     // A group of its own: Ctrl-C reaches the stack alone, which then stops its services in order.

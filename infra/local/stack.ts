@@ -3,6 +3,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { assertMayBeEmptied, claimDataFolder, emptyDataFolder } from './data-folder.ts'
+import { giveEmptyDatabases, servicesWithoutDatabase } from './empty-database/empty-database.ts'
 import { fillDirectory } from './fill.ts'
 import { startMailCatcher } from './mail-catcher/mail-catcher.ts'
 import type { Options, ServiceName } from './options.ts'
@@ -77,19 +78,23 @@ async function start(
   const launch = (name: ServiceName, main: string, environment: Record<string, string>) =>
     launchService({ options, screen, parts, over, onFailure, logFolder }, name, main, environment)
 
+  const withoutDatabase = servicesWithoutDatabase(options)
+  if (withoutDatabase.length > 0) {
+    await screen.step('empty databases', () => giveEmptyDatabases(options, withoutDatabase, over))
+  }
   await screen.step('mail catcher', async () => {
-    const log = (line: string) => screen.warn(`mail: ${line}`)
+    const log = (line: string) => screen.info(`mail: ${line}`)
     const folder = join(dataFolder, 'mail')
     const catcher = await startMailCatcher({ smtpPort: ports.smtp, httpPort: ports.mail, folder, log })
     parts.stopMail = catcher.stop
   })
-  await screen.step(`identity service${areNew ? ' (creates its database)' : ''}`, async () => {
+  await screen.step('identity service', async () => {
     const registryPath = await writeRegistry(options, secrets)
     await launch('identity', 'services/identity/src/main.ts', identityEnvironment(options, secrets, registryPath))
   })
   // Before the regions: they ask for their tenants' hosts when they start, and then once a minute.
   await screen.step('organizations and people', () => fillDirectory(options))
-  await screen.step(`regions in and us${areNew ? ' (create their databases)' : ''}`, async () => {
+  await screen.step('regions in and us', async () => {
     await Promise.all(
       REGIONS.map(({ code }) => launch(code, 'services/region/src/main.ts', regionEnvironment(options, secrets, code))),
     )
@@ -114,8 +119,11 @@ async function launchService(
 ): Promise<void> {
   over.throwIfAborted()
   const port = options.ports[name]
+  let isReady = false
   const onNotice = (line: string) => {
-    if (!over.aborted) screen.warn(`${name}: ${line}`)
+    // Being asked whether it is ready before it is makes a service say that it is not.
+    if (over.aborted || (!isReady && line.includes('readiness check failed'))) return
+    screen.warn(`${name}: ${line}`)
   }
   const service = await startService({ name, main, port, environment, logFolder, onNotice })
   parts.services.push(service)
@@ -123,6 +131,7 @@ async function launchService(
     if (!over.aborted) onFailure(new StackError(describeEnd(name, end)))
   })
   await service.waitUntilReady(over)
+  isReady = true
 }
 
 function describeEnd(name: string, { how, lastLines, logPath }: Ending): string {
