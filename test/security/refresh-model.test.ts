@@ -187,6 +187,28 @@ t.test('the service does what the model predicts, step by step (pglite)', async 
   }
 })
 
+t.test('idle and absolute expiry, to the second (A32, P4)', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'), { settings: UNHURRIED })
+  const service = createService(identity)
+  const histories: readonly [string, number, readonly number[]][] = [
+    ['unused for 90 days', 0, [90 * DAY]],
+    ['one second before, then 90 days', 0, [90 * DAY - 1, 90 * DAY]],
+    ['active, until a year is over', 0, [80 * DAY, 80 * DAY, 80 * DAY, 80 * DAY, 45 * DAY - 1, 1]],
+    ['a browser that holds its token itself, until a day is over', 2, [DAY / 2, DAY / 2 - 1, 1]],
+  ]
+  for (const [title, client, waits] of histories) {
+    const world = await service.createWorld()
+    await service.signIn(world, 0, client)
+    const family = pick(world, 0)
+    for (const seconds of waits) {
+      await service.wait(world, seconds)
+      await service.refresh(world, family, 0, 'none', null)
+      await service.holdsTo(world)
+    }
+    t.equal(family.counter, waits.length - 1, `${title}: all but the last refresh rotate`)
+  }
+})
+
 await onPostgresql(t, 'the service does what the model predicts, step by step', async (t, makePlace) => {
   t.comment(`seed ${seed}`)
   const identity = await startIdentity(t, await makePlace('identity'), { settings: UNHURRIED })

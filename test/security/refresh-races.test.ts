@@ -11,7 +11,7 @@ import {
   idempotencyKey,
   type Reply,
   redeem,
-  refresh,
+  refresh as sendRefresh,
   signIn,
   startIdentity,
   US,
@@ -24,6 +24,7 @@ import {
   familyFacts,
   fire,
   granted,
+  patiently,
   tallyOf,
   times,
   UNHURRIED,
@@ -35,11 +36,12 @@ const TARGET = '400 invalid_target'
 const LIN = 'lin@acme.test'
 const ACCOUNT = {}
 const REGION = { resource: IN, org_id: 'acme' }
+const refresh: typeof sendRefresh = (...request) => patiently(() => sendRefresh(...request))
 const withKey = (key = idempotencyKey()) => ({ 'idempotency-key': key })
 const present =
   (token: string, form = {}, headers = {}): Call =>
   (instance) =>
-    refresh(instance, token, form, headers)
+    sendRefresh(instance, token, form, headers)
 const revoke =
   (token: string): Call =>
   (instance) =>
@@ -89,7 +91,7 @@ await onPostgresql(t, 'one refresh token presented at once has one successor (A2
     ['50 without a key', 50, () => ACCOUNT, () => ({})],
     ['200 without a key', 200, () => ACCOUNT, () => ({})],
     ['50 with the same key', 50, () => ACCOUNT, () => shared],
-    ['200 with the same key', 200, () => ACCOUNT, () => shared],
+    ['100 with the same key', 100, () => ACCOUNT, () => shared],
     ['50, each with its own key', 50, () => ACCOUNT, () => withKey()],
     ['50 for a region', 50, () => REGION, () => ({})],
     ['50 for a region with the same key', 50, () => REGION, () => shared],
@@ -136,14 +138,14 @@ await onPostgresql(
   async (t, makePlace) => {
     const identity = await start(t, await makePlace('identity'))
     const outcomes = { lived: 0, died: 0 }
-    for (let round = 0; round < 24; round += 1) {
+    for (let round = 0; round < 16; round += 1) {
       const first = await signedIn(identity)
       const head = await rotated(identity, first.token)
       const old = times(round % 2 === 0 ? 12 : 3, present(first.token))
       // The head comes a little later each round: among the first, in the middle, after the last.
       const delayed: Call = async (instance) => {
         for (let request = 0; request < round * 2; request += 1) await instance.get('/oauth/jwks')
-        return refresh(instance, head)
+        return sendRefresh(instance, head)
       }
       const replies = await fire(identity, [...old, delayed])
       const isHead = (index: number) => index === old.length
@@ -170,7 +172,7 @@ await onPostgresql(
 
 await onPostgresql(t, 'reuse ends everything, also a head that rotates meanwhile (A27, P3)', async (t, makePlace) => {
   const identity = await start(t, await makePlace('identity'))
-  for (let round = 0; round < 12; round += 1) {
+  for (let round = 0; round < 8; round += 1) {
     const first = await signedIn(identity)
     const second = await rotated(identity, first.token)
     const head = await rotated(identity, second, REGION)
@@ -205,7 +207,7 @@ await onPostgresql(
     const identity = await start(t, await makePlace('identity'))
     const { token, access } = await signedIn(identity)
     const head = await rotated(identity, token, ACCOUNT, withKey())
-    await shiftClock(identity.db, 29)
+    await shiftClock(identity.db, 15)
     t.strictSame(granted(await fire(identity, times(20, present(token)))), [head], 'within: the same successor')
     await shiftClock(identity.db, 31)
     const replies = await fire(identity, times(50, present(token, ACCOUNT, withKey())))
@@ -223,7 +225,7 @@ await onPostgresql(
 
 await onPostgresql(t, 'after sign-out nothing works, whatever was refreshing meanwhile', async (t, makePlace) => {
   const identity = await start(t, await makePlace('identity'))
-  for (let round = 0; round < 12; round += 1) {
+  for (let round = 0; round < 8; round += 1) {
     const first = await signedIn(identity)
     const head = await rotated(identity, first.token)
     const refreshing = times(8, present(head, round % 2 === 0 ? ACCOUNT : REGION))
@@ -231,7 +233,7 @@ await onPostgresql(t, 'after sign-out nothing works, whatever was refreshing mea
     const isFirst = round % 2 === 0
     const replies = await fire(identity, isFirst ? [...leaving, ...refreshing] : dealt(refreshing, leaving))
     answersOnly(t, replies, [OK, GRANT], `round ${round}`)
-    t.equal((await identity.post('/oauth/revoke', { client_id: 'native', token: head })).status, 200)
+    t.equal((await patiently(() => revoke(head)(identity))).status, 200)
     const facts = await familyFacts(identity, head)
     t.match(facts, { family_end: 'signed_out', session_end: 'signed_out', revocations: 1, events: 0, notices: 0 })
     const successors = granted(replies).filter((value) => value !== 'undefined')
@@ -266,7 +268,13 @@ await onPostgresql(
       ],
     ]
     for (const [title, answer, sql, undo] of gone) {
-      for (const target of [ACCOUNT, REGION, ACCOUNT]) {
+      const moments = [
+        [ACCOUNT, 'during'],
+        [REGION, 'during'],
+        [ACCOUNT, 'between'],
+        [REGION, 'between'],
+      ] as const
+      for (const [target, moment] of moments) {
         const own = { client_id: 'other', ...target }
         const { token } = await signedIn(identity, LIN, { client_id: 'other' })
         const head = await rotated(identity, token, { client_id: 'other' })
@@ -274,25 +282,28 @@ await onPostgresql(
         const end: Call<undefined> = async () => {
           await ask(identity, sql, sql.includes('$1') ? [sid] : [])
         }
-        const calls = times(12, present(head, own))
-        const mixed = (await fire<Reply | undefined>(identity, dealt<Reply | undefined>(calls, [end]))).filter(isReply)
-        answersOnly(t, mixed, [OK, GRANT, answer], title)
+        if (moment === 'between') {
+          await end(identity)
+          answersOnly(t, [await refresh(identity, head, own)], [answer], `${title}: the head alone`)
+        }
+        const calls = dealt<Reply | undefined>(times(12, present(head, own)), [end])
+        const mixed = (await fire<Reply | undefined>(identity, calls)).filter(isReply)
+        answersOnly(t, mixed, moment === 'during' ? [OK, GRANT, answer] : [answer], title)
         const known = [token, head, ...granted(mixed)]
         const after = await fire(
           identity,
           known.map((value) => present(value, own, withKey())),
         )
         answersOnly(t, after, [answer], `${title}: not one more token`)
+        t.equal((await familyFacts(identity, head)).notices, 0, `${title}: nobody is accused of theft`)
         if (undo !== '') await ask(identity, undo)
+        if (answer !== GRANT) continue
         const later = await fire(
           identity,
           known.map((value) => present(value, own)),
         )
-        if (answer.startsWith('400')) {
-          answersOnly(t, later, [GRANT], `${title}: dead for good`)
-          t.not((await familyFacts(identity, head)).family_end, null)
-        }
-        t.equal((await familyFacts(identity, head)).notices, 0, `${title}: nobody is accused of theft`)
+        answersOnly(t, later, [GRANT], `${title}: dead for good`)
+        t.not((await familyFacts(identity, head)).family_end, null)
       }
     }
   },

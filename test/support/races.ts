@@ -37,6 +37,14 @@ export function tallyOf(replies: readonly Reply[]): Record<string, number> {
 /** A call that was put off while the database was busy: nothing happened, and the client comes again. */
 const SHED = '503 temporarily_unavailable'
 
+/** Sends it again while it is put off, as a client does: for what must be known before a test goes on. */
+export async function patiently(send: () => Promise<Reply>): Promise<Reply> {
+  for (;;) {
+    const reply = await send()
+    if (reply.status !== 503) return reply
+  }
+}
+
 /** Every call was answered in one of these ways, or put off; never a 500. Gives the tally of the answered ones. */
 export function answersOnly(t: Test, replies: readonly Reply[], allowed: readonly string[], title: string) {
   const { [SHED]: shed = 0, ...answered } = tallyOf(replies)

@@ -31,7 +31,7 @@ import {
   type Target,
   type World,
 } from './rotation-model.ts'
-import { createWorld, personOf } from './rotation-world.ts'
+import { createWorld, personOf, setClientDeleted, setDisabled } from './rotation-world.ts'
 
 const BEGIN_MS = Date.parse('2027-01-01T00:00:00Z')
 const YEARS_MS = 400 * 86_400_000
@@ -268,8 +268,10 @@ export function createService(identity: IdentityUnderTest) {
       assert.equal((await countNotices()) - noticesBefore, world.notices, 'one mail for each theft')
     },
 
-    /** What died never answers again, and the newest token of what lives does. */
+    /** What died never answers again, also when everybody is let in again; the newest token of what lives does. */
     async deadStayDead(world: World) {
+      for (const who of [0, 1]) await setDisabled(db, world, who, false)
+      await setClientDeleted(db, world, false)
       for (const family of world.families) {
         const isLive = !family.isDead
         if (isLive) await present(world, family, family.counter, null, null)
