@@ -11,7 +11,6 @@ import { platformRoleSchema } from '@meridian/protocol/me'
 import { roleSchema } from '@meridian/protocol/roles'
 import { z } from 'zod'
 import {
-  ADMITTING_MEMBERSHIP,
   CHOSEN_CONTEXT,
   CLOCK,
   FAMILY_COLUMNS,
@@ -20,7 +19,7 @@ import {
   LIVE_PARTIES,
   SIGNED_IN_COLUMNS,
   TARGET_COLUMNS,
-  TARGET_TABLES,
+  TARGETS,
 } from './mint-statements.ts'
 import type { IdentityDb } from './open-store.ts'
 
@@ -98,7 +97,7 @@ const ROTATE_FOR_ACCOUNT: Statement = {
 }
 const ROTATE_FOR_REGION: Statement = {
   name: 'rotate_for_region',
-  text: `${rotate(`, ${TARGET_TABLES}`)} AND ${familyTarget('$8', '$9')}
+  text: `${rotate(`, ${TARGETS}`)} AND ${familyTarget('$8', '$9')}
     RETURNING ${SIGNED_IN_COLUMNS}, ${FAMILY_COLUMNS}, ${TARGET_COLUMNS}`,
 }
 
@@ -112,15 +111,15 @@ const READ_FOR_ACCOUNT: Statement = {
 }
 const READ_FOR_REGION: Statement = {
   name: 'read_for_region',
-  text: read(`${FAMILY_COLUMNS}, ${TARGET_COLUMNS}`, `, ${TARGET_TABLES}`, familyTarget('$2', '$3')),
+  text: read(`${FAMILY_COLUMNS}, ${TARGET_COLUMNS}`, `, ${TARGETS}`, familyTarget('$2', '$3')),
 }
 const READ_FOR_EXCHANGE: Statement = {
   name: 'read_for_exchange',
   text: `SELECT ${SIGNED_IN_COLUMNS}, ${TARGET_COLUMNS}
-    FROM ${CLOCK}, session s, user_account u, client c, ${TARGET_TABLES}
+    FROM ${CLOCK}, session s, user_account u, client c, ${TARGETS}
     WHERE s.id = $1::uuid AND s.revoked_at IS NULL AND u.id = s.user_id AND u.status = 'active'
       AND c.id = $2::text AND c.id = s.client_id AND c.status = 'active'
-      AND ${ADMITTING_MEMBERSHIP} AND r.api_url = $3::text AND $4::text IN (o.id::text, o.slug)`,
+      AND g.audience = $3::text AND $4::text IN (g.org_id::text, g.slug)`,
 }
 
 function rotationValues(rotation: Rotation): unknown[] {
