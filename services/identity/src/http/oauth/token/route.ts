@@ -34,8 +34,10 @@ export function tokenRoute(app: FastifyInstance, deps: Deps, rateLimit: RateLimi
   })
 }
 
+const namedGrantSchema = z.object({ grant_type: z.string().min(1).max(100) })
+
 function parseTokenRequest(request: FastifyRequest): TokenRequest {
-  const { grant_type: grantType } = parseForm(z.object({ grant_type: z.string().min(1).max(100) }), request)
+  const { grant_type: grantType } = parseForm(namedGrantSchema, request)
   if (!grantTypeSchema.safeParse(grantType).success) {
     throw new Refusal('unsupported_grant_type', 'no such grant here')
   }
