@@ -1,0 +1,51 @@
+// Where things run: the measured server alone on one core; load, database and this process on the other.
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { availableParallelism, cpus, loadavg } from 'node:os'
+
+const SERVER_CORE = '0'
+const OTHER_CORE = '1'
+
+const hasTaskset = canRun('taskset', ['--version'])
+export const isPinned = hasTaskset && availableParallelism() >= 2
+
+function canRun(file: string, args: readonly string[]): boolean {
+  try {
+    execFileSync(file, args, { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A command line that starts `args` on the server's core or on the other one. */
+export function onCore(place: 'server' | 'load', args: readonly string[]): [string, ...string[]] {
+  const command: [string, ...string[]] = [process.execPath, ...args]
+  if (!isPinned) return command
+  return ['taskset', '-c', place === 'server' ? SERVER_CORE : OTHER_CORE, ...command]
+}
+
+/** Moves a running process to the load's core; false where that is not allowed. */
+export function moveToLoadCore(pid: number): boolean {
+  return isPinned && canRun('taskset', ['-a', '-p', '-c', OTHER_CORE, String(pid)])
+}
+
+/** Processor time that a process has used so far, in milliseconds; undefined where the system does not tell. */
+export function processorMsOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * 10
+  } catch {
+    return undefined
+  }
+}
+
+export function describeMachine(): { cores: number; processor: string; node: string; load: number[] } {
+  return {
+    cores: availableParallelism(),
+    processor: cpus()[0]?.model ?? 'unknown',
+    node: process.version,
+    load: loadavg().map((value) => Math.round(value * 100) / 100),
+  }
+}

@@ -1,0 +1,119 @@
+// `pnpm bench`: speed, as ratios of sides measured in turns in one run. Nothing here passes or fails by the clock.
+// What is measured and how, and the figures of a run: README.md.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { locatePostgresql } from '../support/postgresql.ts'
+import { benchEndpoints } from './endpoints.ts'
+import { type Load, startLoad } from './load-process.ts'
+import { describeMachine, isPinned, moveToLoadCore } from './machine.ts'
+import { benchRefresh } from './refresh.ts'
+import { formatSection, ratiosOf, type Section } from './report.ts'
+import type { Plan } from './rounds.ts'
+import { benchVerify } from './verify.ts'
+
+type Benchmark = {
+  readonly name: string
+  readonly what: string
+  readonly run: (context: Context) => Promise<readonly Section[]>
+}
+type Context = {
+  readonly load: Load
+  readonly plan: Plan
+  readonly profileFolder: string | undefined
+  readonly serverUrl: () => Promise<string>
+}
+
+const BENCHMARKS: readonly Benchmark[] = [
+  {
+    name: 'refresh',
+    what: 'refreshes a second, beside oidc-provider',
+    run: async ({ load, ...rest }) => benchRefresh(load, { ...rest, serverUrl: await rest.serverUrl() }),
+  },
+  {
+    name: 'verify',
+    what: 'guarded requests a second, beside an unguarded route',
+    run: ({ load, plan, profileFolder }) => benchVerify(load, plan, profileFolder),
+  },
+  {
+    name: 'endpoints',
+    what: 'key set, token exchange and sign-ins a second',
+    run: async ({ load, ...rest }) => benchEndpoints(load, { ...rest, serverUrl: await rest.serverUrl() }),
+  },
+]
+
+const HELP = `Usage: pnpm bench [--only NAME]… [--seconds N] [--rounds N] [--profile FOLDER]
+
+${BENCHMARKS.map(({ name, what }) => `  ${name.padEnd(18)}${what}`).join('\n')}
+
+  --only NAME       this one alone (may be repeated)
+  --seconds N       length of a round, 1 to 60 (8)
+  --rounds N        rounds of each side, 1 to 20 (3)
+  --profile FOLDER  have the servers write processor profiles there
+  --help            this text
+
+PostgreSQL: TEST_DATABASE_URL, or the one on 127.0.0.1:5432. The figures also go to
+test/benchmarks/results/latest.json.`
+
+const WARM_UP_SECONDS = 5
+const RESULTS = new URL('./results/', import.meta.url)
+const say = (line: string) => console.log(line)
+
+async function bench(chosen: readonly Benchmark[], plan: Plan, profileFolder: string | undefined): Promise<void> {
+  const before = describeMachine()
+  moveToLoadCore(process.pid)
+  const places = isPinned
+    ? 'server on one core; load, database and runner on the other'
+    : 'not pinned to cores: taskset is missing, or there is one core only'
+  say(`${before.cores} cores (${before.processor}), Node.js ${before.node}, load ${before.load.join(' ')}`)
+  say(`${places}\n`)
+  const load = startLoad()
+  const stops: (() => Promise<void>)[] = [load.stop]
+  const serverUrl = async () => {
+    const located = await locatePostgresql(say)
+    if ('missing' in located) throw new Error(`no PostgreSQL: ${located.missing}`)
+    stops.push(located.stop)
+    return located.url
+  }
+  const sections: Section[] = []
+  // Without its load the run fails at once, and cleans up as after any failure.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void load.stop())
+  try {
+    for (const { run } of chosen) sections.push(...(await run({ load, plan, profileFolder, serverUrl })))
+  } finally {
+    for (const stop of stops.reverse()) await stop()
+  }
+  const results = {
+    at: new Date().toISOString(),
+    machine: before,
+    places,
+    loadAfter: describeMachine().load,
+    plan: { rounds: plan.rounds, secondsPerRound: plan.secondsPerRound, warmUpSeconds: plan.warmUpSeconds },
+    sections: sections.map((section) => ({ ...section, ratios: ratiosOf(section) })),
+  }
+  await mkdir(RESULTS, { recursive: true })
+  await writeFile(new URL('latest.json', RESULTS), `${JSON.stringify(results, null, 2)}\n`)
+  say(`\n${sections.map(formatSection).join('\n\n')}`)
+}
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true },
+    seconds: { type: 'string', default: '8' },
+    rounds: { type: 'string', default: '3' },
+    profile: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  },
+  args: process.argv.slice(2).filter((argument) => argument !== '--'),
+})
+const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)]
+const chosen = BENCHMARKS.filter(({ name }) => values.only === undefined || values.only.includes(name))
+const isWithin = (value: number, max: number) => Number.isInteger(value) && value >= 1 && value <= max
+if (values.help) {
+  say(HELP)
+} else if (chosen.length !== (values.only ?? BENCHMARKS).length || !isWithin(seconds, 60) || !isWithin(rounds, 20)) {
+  console.error(`That cannot be run.\n\n${HELP}`)
+  process.exitCode = 1
+} else {
+  const plan = { rounds, secondsPerRound: seconds, warmUpSeconds: Math.min(WARM_UP_SECONDS, seconds), say }
+  await bench(chosen, plan, values.profile)
+}
