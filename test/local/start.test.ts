@@ -1,5 +1,6 @@
 // `pnpm start` as its command: what it says, what it refuses, and that nothing outlives it.
 
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
@@ -13,6 +14,7 @@ import {
   freePorts,
   isAlive,
   portFlags,
+  START,
   startedStack,
   startStack,
   survivors,
@@ -141,3 +143,17 @@ t.test(
     t.equal(await last.exit(), 0)
   },
 )
+
+t.test('a start by npx ends when npx is ended, though no signal reaches it', async (t) => {
+  const args = ['--data', await dataFolder(t), ...portFlags(await freePorts())]
+  const chain = `sh -c '"$0" "$@"; exit' ${[process.execPath, START, ...args].join(' ')}; exit`
+  const npx = spawn('bash', ['-c', chain], { argv0: 'npm exec pnpm@12 start', stdio: ['ignore', 'pipe', 'inherit'] })
+  let output = ''
+  for await (const text of npx.stdout.setEncoding('utf8')) {
+    output += text
+    if (npx.killed || !output.includes('identity service')) continue
+    npx.kill('SIGKILL')
+  }
+  // The output ends with the last process that could write to it.
+  t.match(output, /Stopped\. Nothing is left running\.\n$/)
+})

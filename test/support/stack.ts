@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 
-const START = fileURLToPath(new URL('../../infra/local/start.ts', import.meta.url))
+export const START = fileURLToPath(new URL('../../infra/local/start.ts', import.meta.url))
 const RUNS = 'Ctrl-C stops everything.'
 
 export type StackPorts = Readonly<Record<'identity' | 'in' | 'us' | 'smtp' | 'mail', number>>
