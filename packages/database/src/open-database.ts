@@ -57,6 +57,9 @@ async function openPostgresql<Client extends GeneratedClient>(
   })
   const onError = options.onPoolError ?? (() => {})
   pool.on('error', onError)
+  // Between two users a connection has no listener for a moment, and its death then would end the process. Its next
+  // query reports it.
+  pool.on('connect', (client) => client.on('error', () => {}))
   // Given back inside a transaction, since its ROLLBACK was never answered: the next caller must not be in it.
   pool.on('release', (error, client) => {
     if (!error && client.getTransactionStatus() !== 'I') client.end().catch(onError)
