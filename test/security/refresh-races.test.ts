@@ -8,6 +8,7 @@ import {
   exchange,
   type IdentityUnderTest,
   IN,
+  type Instance,
   idempotencyKey,
   type Reply,
   redeem,
@@ -397,3 +398,33 @@ await onPostgresql(
     await allDead(t, again, [token, head], [])
   },
 )
+
+const HOLD_MS = 1850
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+await onPostgresql(t, 'a request whose time ran out in the queue accuses nobody afterwards', async (t, makePlace) => {
+  const settings = { instances: 2, settings: UNHURRIED, poolSize: 1 }
+  const identity = await startIdentity(t, await makePlace('identity'), settings)
+  const [quick, busy] = identity.instances as [Instance, Instance]
+  const { token } = await signedIn(identity)
+  const head = await rotated(identity, token)
+  // The busy instance's one connection is taken again before each of the request's turns, until its 5 s are over.
+  const hold = () => busy.deps.db.begin(() => pause(HOLD_MS), { timeoutMs: 4000 }).catch(() => undefined)
+  const first = hold()
+  await pause(50)
+  const waiting = sendRefresh(busy, token)
+  await pause(50)
+  const second = hold()
+  await first
+  await pause(30)
+  const third = hold()
+  t.equal((await waiting).status, 503, 'put off')
+  const { status, body } = await refresh(quick, head)
+  t.equal(status, 200, 'another tab goes on meanwhile')
+  await Promise.all([second, third])
+  await busy.app.close()
+  t.match(await familyFacts(identity, head), { counter: 2, family_end: null, session_end: null, events: 0, notices: 0 })
+  t.equal((await refresh(quick, String(body['refresh_token']))).status, 200, 'and still is signed in')
+  t.equal((await refresh(quick, token)).status, 400, 'while in its own time the same request is theft')
+  t.match(await familyFacts(identity, head), { family_end: 'reuse', events: 1 })
+})

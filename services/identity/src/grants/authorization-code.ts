@@ -120,7 +120,7 @@ async function settleUnconsumed(
   if (replayed.same_request && isUntouched(family)) {
     return prove(deps, db, context.client, family.id, target, replayed.nonce)
   }
-  if (!family.revoked) {
+  if (!family.revoked && !context.isAnswered()) {
     await revokeSession(db, family.session_id, 'code_replay')
     await recordAudit(db, deps.makeId, 'code.replayed', {
       outcome: 'refused',

@@ -12,6 +12,8 @@ export type GrantContext = {
   /** SHA-256 of the request's Idempotency-Key. */
   readonly retryKeyHash: Uint8Array | null
   readonly origin: Origin
+  /** Whether its time ran out and 503 was said: what is still under way for it must accuse nobody. */
+  readonly isAnswered: () => boolean
 }
 
 /** What a grant proved. Everything in it was re-read from the database in this request. */

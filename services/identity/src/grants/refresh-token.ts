@@ -10,7 +10,7 @@ export async function useRefreshToken(
   context: GrantContext,
   request: TokenRequestOf<'refresh_token'>,
 ): Promise<Proof> {
-  const { client, retryKeyHash, origin } = context
+  const { client, retryKeyHash, origin, isAnswered } = context
   if (request.refresh_token === undefined) {
     throw new Refusal('invalid_request', 'no refresh token', 'refresh_token: is missing')
   }
@@ -24,6 +24,7 @@ export async function useRefreshToken(
     target: targetOf(client, request),
     scope: request.scope ?? null,
     origin,
+    isAnswered,
   })
   const scope = request.scope ?? mint.scope
   return 'audience' in mint

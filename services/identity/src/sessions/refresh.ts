@@ -34,6 +34,7 @@ export type RefreshRequest = {
   /** A narrower scope; null keeps what was granted. */
   readonly scope: string | null
   readonly origin: Origin
+  readonly isAnswered: () => boolean
 }
 
 export type Refreshed = { readonly mint: AccountMint | RegionMint; readonly refreshToken: string }
@@ -86,6 +87,8 @@ async function settleUnrotated(deps: RefreshDeps, request: RefreshRequest): Prom
     )
     if (verdict === 'repeat') return repeat(deps, db, request)
     if (verdict === 'head') return refuseHead(family, request)
+    // Given up while it waited: its sender may have asked again meanwhile and gone on, and that is no theft.
+    if (verdict === 'reuse' && request.isAnswered()) return new Refusal('invalid_grant', 'judged after its answer')
     await end(deps, db, family, verdict, request.origin)
     return new Refusal('invalid_grant', `refresh token: ${verdict}`)
   })

@@ -28,7 +28,11 @@ export function tokenRoute(app: FastifyInstance, deps: Deps, rateLimit: RateLimi
     const byCookie = client.refreshTransport === 'cookie' && bySession
     if (byCookie) assertCookieRequest(client, request, retryKeyHash !== null)
     const carried = byCookie ? readFromCookie(issuer, client, request, form) : form
-    const response = await issueTokens(deps, { client, retryKeyHash, origin: originOf(request) }, carried)
+    const response = await issueTokens(
+      deps,
+      { client, retryKeyHash, origin: originOf(request), isAnswered: () => reply.sent },
+      carried,
+    )
     void reply.header('pragma', 'no-cache')
     return byCookie ? moveToCookie(reply, issuer, client, response, refreshAbsoluteSeconds) : response
   })
