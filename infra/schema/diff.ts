@@ -1,0 +1,21 @@
+// For whoever writes a migration: the SQL that a changed schema.prisma still needs.
+import { diffToSchema, readSchema, SCHEMA_NAMES } from './schema-engine.ts'
+
+const HELP = `Usage: npx -y pnpm@12 schema [identity|region]
+
+Prints the SQL that is missing between the migrations and schema.prisma, from Prisma's own schema engine. Put it into
+prisma/<name>/migrations/<UTC timestamp>_<verb>_<object>/migration.sql, with a first line that says why.
+`
+
+const asked = process.argv.slice(2)
+const names = SCHEMA_NAMES.filter((name) => asked.length === 0 || asked.includes(name))
+if (asked.includes('--help') || names.length === 0) {
+  process.stdout.write(HELP)
+  process.exit(asked.includes('--help') ? 0 : 1)
+}
+for (const name of names) {
+  const script = await diffToSchema(name, await readSchema(name))
+  process.stdout.write(
+    script === '' ? `-- ${name}: the migrations say what schema.prisma says\n` : `-- ${name}\n${script}`,
+  )
+}

@@ -1,0 +1,82 @@
+// Prisma's own schema engine, as WASM: says what differs between a database and a schema.prisma. Prisma's CLI has the
+// same engine as a binary that it downloads; this one comes with the packages. It does not see checks, triggers,
+// functions, policies, grants or partial indexes: catalogue.ts lists those.
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { PGlite } from '@electric-sql/pglite'
+import { applyMigrations, readMigrations } from '@meridian/database/migrations'
+import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils'
+import * as engine from '@prisma/schema-engine-wasm/schema_engine_bg'
+import { PrismaPGlite } from 'pglite-prisma-adapter'
+
+export type SchemaName = 'identity' | 'region'
+export const SCHEMA_NAMES: readonly SchemaName[] = ['identity', 'region']
+
+const schemaUrl = (name: SchemaName) => new URL(`../../prisma/${name}/schema.prisma`, import.meta.url)
+const migrationsUrl = (name: SchemaName) => new URL(`../../prisma/${name}/migrations`, import.meta.url)
+
+/** Partial indexes, which schema.prisma cannot say; each stands in catalogue.txt instead. */
+const NOT_IN_PRISMA: Readonly<Record<SchemaName, readonly string[]>> = {
+  identity: ['signing_key_one_active', 'mail_outbox_due_idx'],
+  region: [],
+}
+
+export function readSchema(name: SchemaName): Promise<string> {
+  return readFile(schemaUrl(name), 'utf8')
+}
+
+/** An empty embedded database with the migrations of this schema applied. */
+export async function openMigrated(name: SchemaName): Promise<PGlite> {
+  const pglite = await PGlite.create()
+  const connection = {
+    query: async (text: string, values?: readonly unknown[]) =>
+      (await pglite.query<Record<string, unknown>>(text, values as unknown[])).rows,
+    execute: async (script: string) => {
+      await pglite.exec(script)
+    },
+  }
+  await applyMigrations(connection, await readMigrations(migrationsUrl(name).pathname))
+  return pglite
+}
+
+/** The SQL that would bring the migrated database to this schema; empty where they agree. */
+export async function diffToSchema(name: SchemaName, schema: string): Promise<string> {
+  const pglite = await openMigrated(name)
+  try {
+    await pglite.exec('DROP TABLE _prisma_migrations')
+    for (const index of NOT_IN_PRISMA[name]) await pglite.exec(`DROP INDEX ${index}`)
+    const schemas = await openEngine(schema, pglite)
+    const files = [{ path: 'schema.prisma', content: schema }]
+    const result = await schemas.diff({
+      from: { tag: 'schemaDatasource', configDir: '.', files },
+      to: { tag: 'schemaDatamodel', files },
+      script: true,
+      exitCode: null,
+      filters: { externalTables: [], externalEnums: [] },
+    })
+    const script = result.stdout ?? ''
+    return /^\s*(-- This is an empty migration\.\s*)?$/.test(script) ? '' : script
+  } finally {
+    await pglite.close()
+  }
+}
+
+let isLoaded = false
+
+/** The module keeps its state in itself: it is instantiated once a process. */
+async function loadEngine(): Promise<void> {
+  if (isLoaded) return
+  const path = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg')
+  const module = new WebAssembly.Module(await readFile(path.replace(/\.js$/, '.wasm')))
+  const instance = new WebAssembly.Instance(module, { './schema_engine_bg.js': engine as never })
+  engine.__wbg_set_wasm(instance.exports)
+  const start = instance.exports['__wbindgen_start']
+  if (typeof start === 'function') start()
+  isLoaded = true
+}
+
+async function openEngine(schema: string, pglite: PGlite): Promise<engine.SchemaEngine> {
+  await loadEngine()
+  const adapter = bindMigrationAwareSqlAdapterFactory(new PrismaPGlite(pglite))
+  return engine.SchemaEngine.new({ datamodels: [['schema.prisma', schema]] }, () => {}, adapter)
+}
