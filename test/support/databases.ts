@@ -13,7 +13,6 @@ import type { Test } from 'tap'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-export type Engine = 'pglite' | 'postgresql'
 export type Schema = 'identity' | 'region'
 /** Where to open a store: spread it into openIdentityStore or openRegionStore. */
 export type Place = { readonly url?: string; readonly embedded?: EmbeddedOptions }

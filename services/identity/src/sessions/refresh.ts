@@ -79,7 +79,9 @@ async function settleUnrotated(deps: RefreshDeps, request: RefreshRequest): Prom
   // What ends a family must be committed, so refusals leave the transaction as values.
   const settled = await withTransaction(deps.db, async (db): Promise<Settled> => {
     const family = await lockFamily(db, request.token.familyId)
-    if (family === undefined) return new Refusal('invalid_grant', 'the family is unknown')
+    if (family === undefined || family.client_id !== request.clientId) {
+      return new Refusal('invalid_grant', 'the family is unknown')
+    }
     const verdict = judgePresentation(
       stateOf(family),
       { ...request.token, retryKeyHash: request.retryKeyHash },

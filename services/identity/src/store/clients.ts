@@ -44,6 +44,19 @@ export async function listAllowedOrigins(db: IdentityDb): Promise<ReadonlySet<st
   return new Set(rows.flatMap((row) => row.allowedOrigins))
 }
 
+// A client that is named again later does not find its old sign-ins alive.
+const END_DELETED_CLIENTS: Statement = {
+  name: 'end_sessions_of_deleted_clients',
+  text: `WITH ended AS (
+      UPDATE session s SET revoked_at = meridian_now(), revoked_reason = 'party_gone'
+      FROM client c WHERE c.id = s.client_id AND c.status = 'deleted' AND s.revoked_at IS NULL RETURNING s.id
+    ), families AS (
+      UPDATE refresh_token_family f SET revoked_at = meridian_now(), revoked_reason = 'party_gone'
+      FROM client c WHERE c.id = f.client_id AND c.status = 'deleted' AND f.revoked_at IS NULL
+    )
+    INSERT INTO revocation (kind, subject) SELECT 'session', id::text FROM ended`,
+}
+
 /** Makes the stored clients those of the configuration: others are marked deleted, and their tokens die. */
 export async function replaceClients(db: IdentityDb, clients: readonly Client[]): Promise<void> {
   for (const client of clients) {
@@ -57,4 +70,5 @@ export async function replaceClients(db: IdentityDb, clients: readonly Client[])
   }
   const kept = clients.map((client) => client.id)
   await db.prisma.client.updateMany({ where: { id: { notIn: kept } }, data: { status: 'deleted' } })
+  await db.sql(END_DELETED_CLIENTS, [])
 }
