@@ -175,6 +175,23 @@ await eachEngine(t, 'a migration that fails midway leaves nothing and is named',
   })
 })
 
+await eachEngine(t, 'a migration and its journal entry stand or fall together', async (t, makePlace) => {
+  const place = await keptPlace(t, makePlace)
+  const migrationsFolder = writeMigrations(temporaryFolder(t), {
+    [FIRST_MIGRATION]: CREATE_COUNTER,
+    [SECOND_MIGRATION]: `CREATE TABLE half (id integer);
+      ALTER TABLE _prisma_migrations ADD CONSTRAINT full_up CHECK (migration_name <> '${SECOND_MIGRATION}');`,
+  })
+  await t.rejects(openCounterDatabase({ ...place, migrationsFolder }), {
+    name: 'MigrationError',
+    message: new RegExp(`^migration ${SECOND_MIGRATION} could not be applied: .*full_up`),
+  })
+  writeMigrations(migrationsFolder, { [SECOND_MIGRATION]: ADD_NOTE })
+  await use(openCounterDatabase({ ...place, migrationsFolder }), async (database) => {
+    t.strictSame(await database.sql(HAS_TABLE, ['half']), [{ found: false }])
+  })
+})
+
 await onPostgresql(
   t,
   'a connection lost in the middle of a migration leaves nothing and is named',
