@@ -1,4 +1,5 @@
 import { type KeyObject, sign, verify } from 'node:crypto'
+import { derFromRaw, RAW_SIGNATURE_BYTES, rawFromDer } from './ecdsa-signature.ts'
 import type { SigningKey } from './key-set.ts'
 
 // JWS compact serialization (RFC 7515 §7.1) with synchronous node:crypto: a quarter of the cost of an
@@ -8,14 +9,14 @@ import type { SigningKey } from './key-set.ts'
 export function signCompactJws(key: SigningKey, typ: string, claims: Readonly<Record<string, unknown>>): string {
   const header = Buffer.from(JSON.stringify({ alg: key.alg, typ, kid: key.kid })).toString('base64url')
   const signingInput = `${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
-  const signature = sign('sha256', Buffer.from(signingInput), { key: key.privateKey, dsaEncoding: 'ieee-p1363' })
+  const made = sign('sha256', Buffer.from(signingInput), key.privateKey)
+  const signature = key.alg === 'ES256' ? rawFromDer(made) : made
   return `${signingInput}.${signature.toString('base64url')}`
 }
 
 export type OpenedJws = { readonly header: unknown; readonly claims: unknown }
 
 const PART = /^[A-Za-z0-9_-]+$/
-const ES256_SIGNATURE_BYTES = 64
 
 /**
  * Opens a token that we signed with ES256. Undefined for anything else: the key comes from our own set by `kid`,
@@ -35,10 +36,10 @@ export function openCompactJws(
   if (Object.keys(parsedHeader).length !== 3 || typeof parsedHeader.kid !== 'string') return undefined
   const key = findKey(parsedHeader.kid)
   const signatureBytes = Buffer.from(signature, 'base64url')
-  if (key === undefined || signatureBytes.length !== ES256_SIGNATURE_BYTES) return undefined
+  if (key === undefined || signatureBytes.length !== RAW_SIGNATURE_BYTES) return undefined
   if (signatureBytes.toString('base64url') !== signature) return undefined
   const signed = Buffer.from(`${header}.${payload}`)
-  if (!verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, signatureBytes)) return undefined
+  if (!verify('sha256', signed, key, derFromRaw(signatureBytes))) return undefined
   return { header: parsedHeader, claims: parseJson(payload) }
 }
 
