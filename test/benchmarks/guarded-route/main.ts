@@ -54,7 +54,7 @@ async function guardWithFastifyJwt(server: FastifyInstance): Promise<void> {
     },
   })
   server.addHook('onRequest', async (request) => {
-    await request.jwtVerify()
+    if (request.routeOptions.config.guard !== 'public') await request.jwtVerify()
   })
 }
 

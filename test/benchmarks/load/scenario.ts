@@ -128,7 +128,8 @@ function unseenTokens(order: Extract<ScenarioOrder, { kind: 'unseen-tokens' }>):
   const key = createPrivateKey({ key: order.key, format: 'jwk' })
   const header = Buffer.from(JSON.stringify(order.header)).toString('base64url')
   const tokens = Array.from({ length: order.count }, (_, index) => {
-    const claims = Buffer.from(JSON.stringify({ ...order.claims, jti: `unseen-${index}` })).toString('base64url')
+    const jti = `unseen-${String(index).padStart(12, '0')}`
+    const claims = Buffer.from(JSON.stringify({ ...order.claims, jti })).toString('base64url')
     const signature = sign('sha256', Buffer.from(`${header}.${claims}`), { key, dsaEncoding: 'ieee-p1363' })
     return `${header}.${claims}.${signature.toString('base64url')}`
   })
