@@ -1,5 +1,5 @@
 // For whoever writes a migration: the SQL that a changed schema.prisma still needs.
-import { diffToSchema, readSchema, SCHEMA_NAMES } from './schema-engine.ts'
+import { diffToSchema, leaveOutUnsayable, openMigrated, readSchema, SCHEMA_NAMES } from './schema-engine.ts'
 
 const HELP = `Usage: npx -y pnpm@12 schema [identity|region]
 
@@ -14,7 +14,10 @@ if (asked.includes('--help') || names.length === 0) {
   process.exit(asked.includes('--help') ? 0 : 1)
 }
 for (const name of names) {
-  const script = await diffToSchema(name, await readSchema(name))
+  const pglite = await openMigrated(name)
+  await leaveOutUnsayable(name, pglite)
+  const script = await diffToSchema(pglite, await readSchema(name))
+  await pglite.close()
   process.stdout.write(
     script === '' ? `-- ${name}: the migrations say what schema.prisma says\n` : `-- ${name}\n${script}`,
   )

@@ -39,26 +39,25 @@ export async function openMigrated(name: SchemaName): Promise<PGlite> {
   return pglite
 }
 
-/** The SQL that would bring the migrated database to this schema; empty where they agree. */
-export async function diffToSchema(name: SchemaName, schema: string): Promise<string> {
-  const pglite = await openMigrated(name)
-  try {
-    await pglite.exec('DROP TABLE _prisma_migrations')
-    for (const index of NOT_IN_PRISMA[name]) await pglite.exec(`DROP INDEX ${index}`)
-    const schemas = await openEngine(schema, pglite)
-    const files = [{ path: 'schema.prisma', content: schema }]
-    const result = await schemas.diff({
-      from: { tag: 'schemaDatasource', configDir: '.', files },
-      to: { tag: 'schemaDatamodel', files },
-      script: true,
-      exitCode: null,
-      filters: { externalTables: [], externalEnums: [] },
-    })
-    const script = result.stdout ?? ''
-    return /^\s*(-- This is an empty migration\.\s*)?$/.test(script) ? '' : script
-  } finally {
-    await pglite.close()
-  }
+/** Takes away what schema.prisma cannot say, so that it does not count as a difference. */
+export async function leaveOutUnsayable(name: SchemaName, pglite: PGlite): Promise<void> {
+  await pglite.exec('DROP TABLE _prisma_migrations')
+  for (const index of NOT_IN_PRISMA[name]) await pglite.exec(`DROP INDEX ${index}`)
+}
+
+/** The SQL that would bring this database to this schema; empty where they agree. */
+export async function diffToSchema(pglite: PGlite, schema: string): Promise<string> {
+  const schemaEngine = await openEngine(schema, pglite)
+  const files = [{ path: 'schema.prisma', content: schema }]
+  const result = await schemaEngine.diff({
+    from: { tag: 'schemaDatasource', configDir: '.', files },
+    to: { tag: 'schemaDatamodel', files },
+    script: true,
+    exitCode: null,
+    filters: { externalTables: [], externalEnums: [] },
+  })
+  const script = result.stdout ?? ''
+  return /^\s*(-- This is an empty migration\.\s*)?$/.test(script) ? '' : script
 }
 
 let isLoaded = false

@@ -1,9 +1,9 @@
 // What the tests of packages/database open: one small table, migrated by the package itself, and a generated
 // client that knows nothing of it (raw queries only).
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { cp, rename, rm } from 'node:fs/promises'
+import { cp, mkdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PGlite } from '@electric-sql/pglite'
 import type { Database, Db } from '@meridian/database/database'
@@ -25,6 +25,7 @@ const template = fileURLToPath(new URL('../../node_modules/.cache/meridian-test/
 export async function emptyDataFolder(t: Test): Promise<string> {
   if (!existsSync(template)) {
     const draft = `${template}.${process.pid}`
+    await mkdir(dirname(template), { recursive: true })
     await (await PGlite.create({ dataDir: draft })).close()
     // Whoever is first wins; the others' is the same.
     await rename(draft, template).catch(() => rm(draft, { recursive: true }))
