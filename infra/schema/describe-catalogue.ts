@@ -1,6 +1,4 @@
 // One line a thing, in an order of its own, the same on every supported PostgreSQL.
-import { createHash } from 'node:crypto'
-
 type Ask = (query: string) => Promise<readonly { line: string }[]>
 
 const OURS = `n.nspname = 'public'`
@@ -32,14 +30,16 @@ const SECTIONS: readonly (readonly [title: string, query: string])[] = [
   ],
   [
     'triggers',
-    `SELECT pg_get_triggerdef(g.oid) AS line
+    `SELECT pg_get_triggerdef(g.oid) || CASE g.tgenabled WHEN 'O' THEN '' ELSE ' DISABLED ' || g.tgenabled::text END AS line
      FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE ${OURS} AND NOT g.tgisinternal`,
   ],
   [
     'functions (text by digest)',
-    `SELECT p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ') ' || l.lanname || ' ' || p.provolatile::text
-       || CASE WHEN p.prosecdef THEN ' SECURITY DEFINER' ELSE '' END || ' body ' || p.prosrc AS line
+    `SELECT p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ') ' || l.lanname || ' ' || p.provolatile::text || p.proparallel::text
+       || CASE WHEN p.proisstrict THEN ' STRICT' ELSE '' END || CASE WHEN p.prosecdef THEN ' SECURITY DEFINER' ELSE '' END
+       || coalesce(' SET ' || array_to_string(p.proconfig, ', '), '') || coalesce(' acl ' || array_to_string(p.proacl, ', '), '')
+       || ' returns ' || pg_get_function_result(p.oid) || ' body ' || md5(p.prosrc) AS line
      FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_namespace n ON n.oid = p.pronamespace WHERE ${OURS}`,
   ],
   [
@@ -60,9 +60,22 @@ const SECTIONS: readonly (readonly [title: string, query: string])[] = [
      WHERE table_schema = 'public' AND grantee <> grantor GROUP BY table_name, grantee`,
   ],
   [
+    'grants of single columns',
+    `SELECT c.relname || '.' || a.attname || ': ' || array_to_string(a.attacl, ', ') AS line
+     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE ${OURS} AND a.attacl IS NOT NULL`,
+  ],
+  [
+    'grants on the schema',
+    `SELECT r.rolname || ': ' || string_agg(x.privilege_type, ', ' ORDER BY x.privilege_type) AS line
+     FROM pg_namespace n, aclexplode(n.nspacl) x JOIN pg_roles r ON r.oid = x.grantee
+     WHERE ${OURS} AND x.grantee <> n.nspowner GROUP BY r.rolname`,
+  ],
+  [
     'roles that something is granted to',
     `SELECT rolname || concat(' login ', rolcanlogin, ' superuser ', rolsuper, ' bypassrls ', rolbypassrls,
-       ' createdb ', rolcreatedb, ' createrole ', rolcreaterole) AS line
+       ' createdb ', rolcreatedb, ' createrole ', rolcreaterole, ' replication ', rolreplication,
+       ' inherit ', rolinherit) AS line
      FROM pg_roles WHERE rolname IN (SELECT grantee FROM information_schema.role_table_grants
        WHERE table_schema = 'public' AND grantee <> grantor)`,
   ],
@@ -72,14 +85,8 @@ const SECTIONS: readonly (readonly [title: string, query: string])[] = [
 export async function describeCatalogue(ask: Ask): Promise<string> {
   const parts: string[] = []
   for (const [title, query] of SECTIONS) {
-    const lines = (await ask(query)).map(({ line }) => digestBody(line.replace(/\s+/g, ' '))).sort()
+    const lines = (await ask(query)).map(({ line }) => line.replace(/\s+/g, ' ')).sort()
     parts.push(`# ${title}`, ...lines, '')
   }
   return parts.join('\n')
-}
-
-function digestBody(line: string): string {
-  const [head = '', body] = line.split(' body ', 2)
-  if (body === undefined) return line
-  return `${head} ${createHash('sha256').update(body).digest('hex').slice(0, 16)}`
 }
