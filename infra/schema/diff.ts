@@ -1,4 +1,5 @@
 // For whoever writes a migration: the SQL that a changed schema.prisma still needs.
+import { parseArgs } from 'node:util'
 import { diffToSchema, leaveOutUnsayable, openMigrated, readSchema, SCHEMA_NAMES } from './schema-engine.ts'
 
 const HELP = `Usage: npx -y pnpm@12 schema [identity|region]
@@ -7,11 +8,15 @@ Prints the SQL that is missing between the migrations and schema.prisma, from Pr
 prisma/<name>/migrations/<UTC timestamp>_<verb>_<object>/migration.sql, with a first line that says why.
 `
 
-const asked = process.argv.slice(2)
-const names = SCHEMA_NAMES.filter((name) => asked.length === 0 || asked.includes(name))
-if (asked.includes('--help') || names.length === 0) {
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { help: { type: 'boolean', short: 'h' } },
+  args: process.argv.slice(2).filter((argument) => argument !== '--'),
+})
+const names = SCHEMA_NAMES.filter((name) => positionals.length === 0 || positionals.includes(name))
+if (values.help || names.length === 0) {
   process.stdout.write(HELP)
-  process.exit(asked.includes('--help') ? 0 : 1)
+  process.exit(values.help ? 0 : 1)
 }
 for (const name of names) {
   const pglite = await openMigrated(name)

@@ -68,17 +68,49 @@ t.test('a difference is found: a column, an index, a type', async (t) => {
   }
 })
 
-t.test('a changed guard shows in the catalogue', async (t) => {
-  const reviewed = await readCatalogue('region')
-  const pglite = await migrated(t, 'region')
-  for (const [statement, undo] of [
+const guardChanges: Readonly<Record<SchemaName, readonly (readonly [change: string, undo: string])[]>> = {
+  identity: [
+    [
+      'ALTER TABLE audit_event DISABLE TRIGGER audit_event_append_only',
+      'ALTER TABLE audit_event ENABLE TRIGGER audit_event_append_only',
+    ],
+    ['ALTER FUNCTION refuse_audit_change() SECURITY DEFINER', 'ALTER FUNCTION refuse_audit_change() SECURITY INVOKER'],
+    [
+      'ALTER FUNCTION refuse_audit_change() SET search_path = pg_temp',
+      'ALTER FUNCTION refuse_audit_change() RESET search_path',
+    ],
+  ],
+  region: [
     ['ALTER TABLE record NO FORCE ROW LEVEL SECURITY', 'ALTER TABLE record FORCE ROW LEVEL SECURITY'],
     ['GRANT SELECT ON verification_key TO meridian_tenant', 'REVOKE SELECT ON verification_key FROM meridian_tenant'],
+    [
+      'GRANT SELECT (jwk) ON verification_key TO meridian_tenant',
+      'REVOKE SELECT (jwk) ON verification_key FROM meridian_tenant',
+    ],
+    ['GRANT CREATE ON SCHEMA public TO meridian_tenant', 'REVOKE CREATE ON SCHEMA public FROM meridian_tenant'],
     ['ALTER ROLE meridian_tenant BYPASSRLS', 'ALTER ROLE meridian_tenant NOBYPASSRLS'],
-  ] as const) {
-    await pglite.exec(statement)
-    t.not(await describe(pglite), reviewed, statement)
-    await pglite.exec(undo)
-  }
-  t.equal(await describe(pglite), reviewed)
+  ],
+}
+
+for (const name of SCHEMA_NAMES) {
+  t.test(`${name}: a changed guard shows in the catalogue`, async (t) => {
+    const reviewed = await readCatalogue(name)
+    const pglite = await migrated(t, name)
+    for (const [change, undo] of guardChanges[name]) {
+      await pglite.exec(change)
+      t.not(await describe(pglite), reviewed, change)
+      await pglite.exec(undo)
+    }
+    t.equal(await describe(pglite), reviewed)
+  })
+}
+
+t.test('a function’s digest is of its whole text', async (t) => {
+  const pglite = await migrated(t, 'region')
+  const replace = (end: string) =>
+    pglite.exec(`CREATE OR REPLACE FUNCTION told() RETURNS text LANGUAGE sql AS 'SELECT '' a body and a body ${end}'''`)
+  await replace('ends')
+  const before = await describe(pglite)
+  await replace('begins')
+  t.not(await describe(pglite), before)
 })
