@@ -130,11 +130,11 @@ async function survivesKills(t: Test, place: Place, rounds: number): Promise<voi
 
 t.setTimeout(240_000)
 
-t.test('kills on the embedded database', { timeout: 120_000 }, (t) => survivesKills(t, {}, 3))
+t.test('kills on the embedded database', { timeout: 120_000 }, (t) => survivesKills(t, {}, 2))
 
 t.test('kills', { timeout: 120_000 }, (t) =>
   onPostgresql(t, 'kills on PostgreSQL', async (t, place) => {
     t.setTimeout(110_000)
-    await survivesKills(t, await place('identity'), 8)
+    await survivesKills(t, await place('identity'), 5)
   }),
 )
