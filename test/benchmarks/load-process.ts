@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { LoadOrder, LoadReply, LoadResult } from './load/main.ts'
 import type { ScenarioOrder } from './load/scenario.ts'
-import { onCore } from './machine.ts'
+import { giveOwnPriority, onCore } from './machine.ts'
 
 /** Connections of the load, each with one request under way. */
 export const CONNECTIONS = 16
@@ -18,7 +18,8 @@ export type Load = {
 export function startLoad(): Load {
   const script = fileURLToPath(new URL('./load/main.ts', import.meta.url))
   const [file, ...args] = onCore('load', ['--max-old-space-size=4096', script])
-  const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], detached: true })
+  if (child.pid !== undefined) giveOwnPriority(child.pid)
   let settle: (reply: LoadReply) => void = () => {}
   child.on('message', (reply: LoadReply) => settle(reply))
   child.on('exit', () => settle({ failure: 'the load generator ended' }))

@@ -1,10 +1,12 @@
 // Where things run: the measured server alone on one core; load, database and this process on the other.
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { availableParallelism, cpus, loadavg } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, getPriority, loadavg } from 'node:os'
 
 const SERVER_CORE = '0'
 const OTHER_CORE = '1'
+/** In which /proc counts: USER_HZ is 100 wherever Node.js runs. */
+const TICK_MS = 10
 
 const hasTaskset = canRun('taskset', ['--version'])
 export const isPinned = hasTaskset && availableParallelism() >= 2
@@ -30,12 +32,34 @@ export function moveToLoadCore(pid: number): boolean {
   return isPinned && canRun('taskset', ['-a', '-p', '-c', OTHER_CORE, String(pid)])
 }
 
+/**
+ * Linux gives each session (setsid) the same share of a core, and `nice` counts only inside of it: a session of its
+ * own, which `spawn` makes with `detached`, has its own share, and its own priority is set here.
+ */
+export function giveOwnPriority(sessionLeaderPid: number): void {
+  if (getPriority() !== 0) writeFileSync(`/proc/${sessionLeaderPid}/autogroup`, String(getPriority()))
+}
+
 /** Processor time that a process has used so far, in milliseconds; undefined where the system does not tell. */
 export function processorMsOf(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return (Number(fields[11]) + Number(fields[12])) * 10
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS
+  } catch {
+    return undefined
+  }
+}
+
+/** Time that the server's core has been busy so far, in milliseconds; undefined where the system does not tell. */
+export function serverCoreBusyMs(): number | undefined {
+  try {
+    const line = readFileSync('/proc/stat', 'utf8')
+      .split('\n')
+      .find((text) => text.startsWith(`cpu${SERVER_CORE} `))
+    const [user, nice, system, , , interrupts, softInterrupts] = line?.split(/ +/).slice(1).map(Number) ?? []
+    const parts = [user, nice, system, interrupts, softInterrupts]
+    return parts.reduce<number>((sum, part) => sum + (part ?? Number.NaN), 0) * TICK_MS
   } catch {
     return undefined
   }

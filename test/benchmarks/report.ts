@@ -28,7 +28,7 @@ export function ratiosOf(section: Section): readonly Ratio[] {
     })
 }
 
-const COLUMNS = ['', 'median/s', 'rounds/s', 'cpu ms', 'p50 ms', 'p95 ms', 'p99 ms']
+const COLUMNS = ['', 'median/s', 'rounds/s', 'cpu ms', 'others %', 'p50 ms', 'p95 ms', 'p99 ms']
 
 export function formatSection(section: Section): string {
   const rows = section.figures.map((side) => [
@@ -36,9 +36,8 @@ export function formatSection(section: Section): string {
     String(Math.round(side.medianRate)),
     side.rates.map((rate) => Math.round(rate)).join(' '),
     side.processorMsPerRequest === null ? '-' : side.processorMsPerRequest.toFixed(3),
-    side.p50Ms.toFixed(2),
-    side.p95Ms.toFixed(2),
-    side.p99Ms.toFixed(2),
+    side.takenByOthers.map((share) => Math.round(share * 100)).join(' ') || '-',
+    ...[side.p50Ms, side.p95Ms, side.p99Ms].map((latency) => latency?.toFixed(2) ?? '-'),
   ])
   const ratios = ratiosOf(section).map(({ side, base, median: middle, byRound }) => {
     const [lowest, highest] = [Math.min(...byRound), Math.max(...byRound)].map((ratio) => ratio.toFixed(2))

@@ -3,14 +3,19 @@ import type { Histogram } from './load/latencies.ts'
 import { mergeHistograms, percentile } from './load/latencies.ts'
 import type { LoadResult } from './load/main.ts'
 import type { Load } from './load-process.ts'
-import { processorMsOf } from './machine.ts'
+import { isPinned, processorMsOf, serverCoreBusyMs } from './machine.ts'
 
 export type Plan = {
   readonly rounds: number
   readonly secondsPerRound: number
   readonly warmUpSeconds: number
+  /** Turns in which others kept the server's core busy are repeated until this instant of performance.now(). */
+  readonly patientUntilMs: number
   readonly say: (line: string) => void
 }
+
+/** Of the server's core, taken by others: above this a turn is repeated. */
+const DISTURBED = 0.1
 
 export type Side = {
   readonly name: string
@@ -25,15 +30,19 @@ export type SideFigures = {
   readonly medianRate: number
   /** Processor time of the server's process for one request; null where the system does not tell. */
   readonly processorMsPerRequest: number | null
-  readonly p50Ms: number
-  readonly p95Ms: number
-  readonly p99Ms: number
+  /** Share of the server's core that other processes took, by round; empty where the system does not tell. */
+  readonly takenByOthers: readonly number[]
+  /** Null where the figures are of several requests together. */
+  readonly p50Ms: number | null
+  readonly p95Ms: number | null
+  readonly p99Ms: number | null
 }
 
 type Round = {
   readonly rate: number
   readonly requests: number
   readonly processorMs: number
+  readonly takenByOthers: number | undefined
   readonly latencies: Histogram
 }
 
@@ -44,17 +53,29 @@ export async function measureSides(
   plan: Plan,
   beforeRound: () => Promise<void> = async () => {},
 ): Promise<readonly SideFigures[]> {
-  const rounds = new Map<Side, Round[]>(sides.map((side) => [side, []]))
-  for (let number = 0; number <= plan.rounds; number += 1) {
+  const kept: Round[][] = []
+  for (let number = 0; number <= plan.rounds; ) {
     await beforeRound()
+    const turn: Round[] = []
     for (const side of sides) {
-      const seconds = number === 0 ? plan.warmUpSeconds : plan.secondsPerRound
-      const round = await runRound(load, side, seconds)
+      const round = await runRound(load, side, number === 0 ? plan.warmUpSeconds : plan.secondsPerRound)
       plan.say(`  ${number === 0 ? 'warm-up' : `round ${number}`}  ${side.name}: ${Math.round(round.rate)}/s`)
-      if (number > 0) rounds.get(side)?.push(round)
+      turn.push(round)
     }
+    const isDisturbed = turn.some((round) => (round.takenByOthers ?? 0) > DISTURBED)
+    if (number > 0 && isDisturbed && performance.now() < plan.patientUntilMs) {
+      plan.say("  others took too much of the server's core: once more")
+      continue
+    }
+    if (number > 0) kept.push(turn)
+    number += 1
   }
-  return sides.map((side) => summarize(side.name, rounds.get(side) ?? []))
+  return sides.map((side, index) =>
+    summarize(
+      side.name,
+      kept.flatMap((turn) => turn[index] ?? []),
+    ),
+  )
 }
 
 async function runRound(load: Load, side: Side, seconds: number): Promise<Round> {
@@ -62,12 +83,16 @@ async function runRound(load: Load, side: Side, seconds: number): Promise<Round>
 }
 
 export async function timeRound(pid: number, work: () => Promise<LoadResult>): Promise<Round & { result: LoadResult }> {
-  const before = processorMsOf(pid)
+  const startedAt = performance.now()
+  const [ownBefore, busyBefore] = [processorMsOf(pid), serverCoreBusyMs()]
   const result = await work()
-  const after = processorMsOf(pid)
-  const processorMs = before === undefined || after === undefined ? Number.NaN : after - before
+  const [ownAfter, busyAfter] = [processorMsOf(pid), serverCoreBusyMs()]
+  const elapsedMs = performance.now() - startedAt
+  const processorMs = (ownAfter ?? Number.NaN) - (ownBefore ?? Number.NaN)
+  const share = ((busyAfter ?? Number.NaN) - (busyBefore ?? Number.NaN) - processorMs) / elapsedMs
+  const takenByOthers = isPinned && !Number.isNaN(share) ? Math.max(0, share) : undefined
   const { requests, elapsedSeconds, latencies } = result
-  return { rate: requests / elapsedSeconds, requests, processorMs, latencies, result }
+  return { rate: requests / elapsedSeconds, requests, processorMs, takenByOthers, latencies, result }
 }
 
 export function summarize(name: string, rounds: readonly Round[]): SideFigures {
@@ -80,6 +105,7 @@ export function summarize(name: string, rounds: readonly Round[]): SideFigures {
     rates,
     medianRate: median(rates),
     processorMsPerRequest: Number.isNaN(processorMs) ? null : processorMs,
+    takenByOthers: rounds.flatMap((round) => round.takenByOthers ?? []),
     p50Ms: percentile(latencies, 0.5),
     p95Ms: percentile(latencies, 0.95),
     p99Ms: percentile(latencies, 0.99),

@@ -1,6 +1,7 @@
 // `pnpm bench`: speed, as ratios of sides measured in turns in one run. Nothing here passes or fails by the clock.
 // What is measured and how, and the figures of a run: README.md.
 import { mkdir, writeFile } from 'node:fs/promises'
+import { getPriority, setPriority } from 'node:os'
 import { parseArgs } from 'node:util'
 import { locatePostgresql } from '../support/postgresql.ts'
 import { benchEndpoints } from './endpoints.ts'
@@ -41,13 +42,16 @@ const BENCHMARKS: readonly Benchmark[] = [
   },
 ]
 
-const HELP = `Usage: pnpm bench [--only NAME]… [--seconds N] [--rounds N] [--profile FOLDER]
+const HELP = `Usage: pnpm bench [--only NAME]… [--seconds N] [--rounds N] [--patience N] [--nice N]
+                  [--profile FOLDER]
 
 ${BENCHMARKS.map(({ name, what }) => `  ${name.padEnd(18)}${what}`).join('\n')}
 
   --only NAME       this one alone (may be repeated)
   --seconds N       length of a round, 1 to 20 (8)
   --rounds N        rounds of each side, 1 to 10 (3)
+  --patience N      repeat disturbed rounds for up to N minutes, 0 to 60 (0)
+  --nice N          priority of servers and load, -15 to 0 (0; below 0 as root), where others use the machine too
   --profile FOLDER  have the servers write processor profiles there
   --help            this text
 
@@ -85,6 +89,7 @@ async function bench(chosen: readonly Benchmark[], plan: Plan, profileFolder: st
   const results = {
     at: new Date().toISOString(),
     machine: before,
+    nice: getPriority(),
     places,
     loadAfter: describeMachine().load,
     plan: { rounds: plan.rounds, secondsPerRound: plan.secondsPerRound, warmUpSeconds: plan.warmUpSeconds },
@@ -100,20 +105,32 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true },
     seconds: { type: 'string', default: '8' },
     rounds: { type: 'string', default: '3' },
+    nice: { type: 'string', default: '0' },
+    patience: { type: 'string', default: '0' },
     profile: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
   args: process.argv.slice(2).filter((argument) => argument !== '--'),
 })
-const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)]
+const [seconds, rounds, patience, nice] = [values.seconds, values.rounds, values.patience, values.nice].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+]
 const chosen = BENCHMARKS.filter(({ name }) => values.only === undefined || values.only.includes(name))
-const isWithin = (value: number, max: number) => Number.isInteger(value) && value >= 1 && value <= max
+const isWithin = (value: number, min: number, max: number) => Number.isInteger(value) && value >= min && value <= max
+const isMeasurable =
+  isWithin(seconds, 1, 20) && isWithin(rounds, 1, 10) && isWithin(patience, 0, 60) && isWithin(nice, -15, 0)
 if (values.help) {
   say(HELP)
-} else if (chosen.length !== (values.only ?? BENCHMARKS).length || !isWithin(seconds, 20) || !isWithin(rounds, 10)) {
+} else if (chosen.length !== (values.only ?? BENCHMARKS).length || !isMeasurable) {
   console.error(`That cannot be run.\n\n${HELP}`)
   process.exitCode = 1
 } else {
-  const plan = { rounds, secondsPerRound: seconds, warmUpSeconds: Math.min(WARM_UP_SECONDS, seconds), say }
+  if (nice !== 0) setPriority(nice)
+  const patientUntilMs = performance.now() + patience * 60_000
+  const warmUpSeconds = Math.min(WARM_UP_SECONDS, seconds)
+  const plan = { rounds, secondsPerRound: seconds, warmUpSeconds, patientUntilMs, say }
   await bench(chosen, plan, values.profile)
 }

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
-import { onCore } from './machine.ts'
+import { giveOwnPriority, onCore } from './machine.ts'
 
 export type ServerProcess = {
   readonly port: number
@@ -37,7 +37,9 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
       ...options.environment,
     },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    detached: true,
   })
+  if (child.pid !== undefined) giveOwnPriority(child.pid)
   let message: unknown = null
   let complaints = ''
   child.on('message', (sent) => {
