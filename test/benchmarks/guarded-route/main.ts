@@ -63,7 +63,6 @@ if (GUARD === 'fastify-jwt') await guardWithFastifyJwt(app)
 app.get('/resource', GUARD === 'resource-server' ? { config: { guard: 'authenticated' } } : {}, async () => payload)
 app.route({ method: 'GET', url: '/ready', config: { guard: 'public' }, handler: async () => ({ ready: true }) })
 await app.listen({ host: '127.0.0.1', port: Number(PORT) })
-process.on('SIGTERM', () => {
-  process.disconnect?.()
-  void app.close().then(() => process.exit(0))
-})
+process.on('SIGTERM', () => void app.close().then(() => process.exit(0)))
+// The runner is gone, however it died.
+process.on('disconnect', () => process.exit(0))

@@ -90,7 +90,8 @@ for (let start = 0; start < families; start += 10) {
 process.send?.({ tokens })
 const server = provider.listen(port, '127.0.0.1')
 process.on('SIGTERM', () => {
-  server.close(() => void pool.end())
+  server.close(() => void pool.end().then(() => process.exit(0)))
   server.closeAllConnections()
-  process.disconnect?.()
 })
+// The runner is gone, however it died.
+process.on('disconnect', () => process.exit(0))
