@@ -28,6 +28,7 @@ export function registryOf(ports: Ports, secrets: StackSecrets) {
     ...publicClient,
     browser: true,
     redirect_uris: [`${APP_ORIGIN}/callback`],
+    post_logout_redirect_uris: [`${APP_ORIGIN}/`],
     allowed_origins: [APP_ORIGIN],
   }
   return {

@@ -17,7 +17,7 @@ const migrationsUrl = (name: SchemaName) => new URL(`../../prisma/${name}/migrat
 
 /** Partial indexes, which schema.prisma cannot say; each stands in catalogue.txt instead. */
 const NOT_IN_PRISMA: Readonly<Record<SchemaName, readonly string[]>> = {
-  identity: ['signing_key_one_active', 'mail_outbox_due_idx'],
+  identity: ['signing_key_one_active', 'mail_outbox_due_idx', 'session_one_live_of_sign_on'],
   region: [],
 }
 

@@ -33,6 +33,8 @@ const signedIn = {
   sid: sessionIdSchema,
   auth_time: numericDate,
   amr: z.array(z.string()).min(1),
+  /** The authentication context that `amr` adds up to. OpenID Connect Core §2. */
+  acr: z.string().min(1).max(100).optional(),
 }
 
 export const accountTokenClaimsSchema = z.strictObject({ ...common, ...signedIn })

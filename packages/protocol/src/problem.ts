@@ -6,10 +6,15 @@ export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 
 export const problemCodeSchema = z.enum([
   'access_denied',
+  'client_id_taken',
   'conflict',
   'context_required',
+  'email_taken',
   'idempotency_key_reused',
+  'insufficient_scope',
+  'insufficient_user_authentication',
   'internal',
+  'invalid_code',
   'invalid_request',
   'invalid_token',
   'missing_token',

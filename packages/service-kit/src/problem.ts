@@ -7,10 +7,15 @@ import type { FastifyReply } from 'fastify'
 /** One public text and one usual status a code. */
 const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
   access_denied: [403, 'Not allowed'],
+  client_id_taken: [409, 'A client of that id exists'],
   conflict: [409, 'Conflicts with the current state'],
   context_required: [403, 'Needs a token for an organization and a region'],
+  email_taken: [409, 'That address cannot be used'],
   idempotency_key_reused: [422, 'Idempotency key was used for another request'],
+  insufficient_scope: [403, 'The token has not the scope that this needs'],
+  insufficient_user_authentication: [401, 'Needs a more recent sign-in'],
   internal: [500, 'Something went wrong on our side'],
+  invalid_code: [400, 'The code is wrong or no longer valid'],
   invalid_request: [400, 'Invalid request'],
   invalid_token: [401, 'Invalid or expired token'],
   missing_token: [401, 'Needs an access token'],

@@ -20,17 +20,25 @@ export type RefusalCode =
   | 'sys_admin_cannot_be_member'
   | 'idempotency_key_reused'
   | 'conflict'
+  | 'not_found'
+  | 'insufficient_scope'
+  | 'insufficient_user_authentication'
+  | 'client_id_taken'
+  | 'email_taken'
 
 export class Refusal extends Error {
   override readonly name = 'Refusal'
   readonly code: RefusalCode
   /** Which input is wrong; public. Never quotes the input. */
   readonly detail: string | undefined
+  /** With `insufficient_user_authentication`: how old a sign-in may be. RFC 9470 §3. */
+  readonly maxAgeSeconds: number | undefined
 
   /** `reason` is for the log only. */
-  constructor(code: RefusalCode, reason: string, detail?: string) {
+  constructor(code: RefusalCode, reason: string, detail?: string, options: { maxAgeSeconds?: number } = {}) {
     super(reason)
     this.code = code
     this.detail = detail
+    this.maxAgeSeconds = options.maxAgeSeconds
   }
 }

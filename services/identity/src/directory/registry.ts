@@ -1,7 +1,9 @@
 // The clients and regions that the operator's configuration names; the database follows it at every start.
 import { withTransaction } from '@meridian/database/transaction'
 import { regionCodeSchema } from '@meridian/protocol/ids'
+import { jwksSchema } from '@meridian/protocol/jwks'
 import { grantTypeSchema } from '@meridian/protocol/oauth'
+import { redirectUriSchema } from '@meridian/protocol/redirect-uri'
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { replaceClients } from '../store/clients.ts'
@@ -26,13 +28,16 @@ const clientSchema = z
     name: z.string().min(1).max(100),
     first_party: z.boolean().default(false),
     browser: z.boolean().default(false),
-    auth_method: z.enum(['none', 'client_secret_basic', 'client_secret_post']),
+    auth_method: z.enum(['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']),
     /** SHA-256 of the client's secret, base64url. The secret itself must be at least 256 random bits. */
     client_secret_sha256: z
       .string()
       .regex(/^[A-Za-z0-9_-]{43}$/)
       .optional(),
-    redirect_uris: z.array(z.url()).default([]),
+    /** For private_key_jwt: the client's public keys. RFC 7523 §2.2. */
+    jwks: jwksSchema.optional(),
+    redirect_uris: z.array(redirectUriSchema).max(20).default([]),
+    post_logout_redirect_uris: z.array(redirectUriSchema).max(20).default([]),
     allowed_origins: z.array(originSchema).default([]),
     account_token: z.boolean().default(false),
     /** Audiences that this client may ask for; `*` means every region. */
@@ -44,8 +49,11 @@ const clientSchema = z
     /** For a region's own client: the region, and then only its audience. */
     region: regionCodeSchema.optional(),
   })
-  .refine((client) => (client.auth_method === 'none') === (client.client_secret_sha256 === undefined), {
-    error: 'a public client has no client_secret_sha256, a confidential one needs it',
+  .refine((client) => client.auth_method.startsWith('client_secret') === (client.client_secret_sha256 !== undefined), {
+    error: 'client_secret_sha256 goes with client_secret_basic and client_secret_post, and with nothing else',
+  })
+  .refine((client) => (client.auth_method === 'private_key_jwt') === (client.jwks !== undefined), {
+    error: 'jwks goes with private_key_jwt, and with nothing else',
   })
   .refine((client) => client.region === undefined || !client.account_token, {
     error: "a region's client cannot have account tokens",
@@ -100,6 +108,8 @@ export async function applyRegistry(deps: Pick<Deps, 'db'>, registry: Registry):
     refreshTransport: client.refresh_transport,
     idTokenAlg: client.id_token_alg,
     region: client.region ?? null,
+    postLogoutRedirectUris: client.post_logout_redirect_uris,
+    jwks: client.jwks ?? null,
   }))
   await withTransaction(deps.db, async (db) => {
     await replaceRegions(db, regions)

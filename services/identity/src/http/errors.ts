@@ -30,6 +30,12 @@ const PROBLEM_CODES: Readonly<Partial<Record<RefusalCode, ProblemCode>>> = {
   sys_admin_cannot_be_member: 'sys_admin_cannot_be_member',
   idempotency_key_reused: 'idempotency_key_reused',
   conflict: 'conflict',
+  not_found: 'not_found',
+  insufficient_scope: 'insufficient_scope',
+  insufficient_user_authentication: 'insufficient_user_authentication',
+  client_id_taken: 'client_id_taken',
+  email_taken: 'email_taken',
+  invalid_code: 'invalid_code',
   unknown_region: 'unknown_region',
 }
 
@@ -50,8 +56,13 @@ function oauthError(refusal: Refusal): OAuthError {
   return new OAuthError(OAUTH_CODES[refusal.code] ?? 'server_error', { description: refusal.detail, cause: refusal })
 }
 
+function challengeOf(refusal: Refusal): string | undefined {
+  if (refusal.code !== 'insufficient_user_authentication') return CHALLENGES[refusal.code]
+  return `Bearer error="insufficient_user_authentication", error_description="A more recent sign-in is needed", max_age="${refusal.maxAgeSeconds ?? 0}"`
+}
+
 function problem(refusal: Refusal): Problem {
-  const challenge = CHALLENGES[refusal.code]
+  const challenge = challengeOf(refusal)
   return new Problem(PROBLEM_CODES[refusal.code] ?? 'internal', {
     ...(refusal.code === 'unknown_region' ? { status: 422 } : {}),
     detail: refusal.detail,

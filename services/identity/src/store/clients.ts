@@ -1,6 +1,8 @@
 import type { Statement } from '@meridian/database/database'
+import { jwksSchema } from '@meridian/protocol/jwks'
 import { grantTypeSchema } from '@meridian/protocol/oauth'
 import { z } from 'zod'
+import { Prisma } from './generated/client.ts'
 import type { IdentityDb } from './open-store.ts'
 
 const clientSchema = z.object({
@@ -8,7 +10,7 @@ const clientSchema = z.object({
   name: z.string(),
   firstParty: z.boolean(),
   browser: z.boolean(),
-  authMethod: z.enum(['none', 'client_secret_basic', 'client_secret_post']),
+  authMethod: z.enum(['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']),
   secretHash: z.instanceof(Uint8Array).nullable(),
   redirectUris: z.array(z.string()),
   allowedOrigins: z.array(z.string()),
@@ -19,6 +21,9 @@ const clientSchema = z.object({
   refreshTransport: z.enum(['body', 'cookie']),
   idTokenAlg: z.enum(['ES256', 'RS256']),
   region: z.string().nullable(),
+  postLogoutRedirectUris: z.array(z.string()),
+  /** The public keys of a client that authenticates by private_key_jwt. */
+  jwks: jwksSchema.nullable(),
 })
 export type Client = z.infer<typeof clientSchema>
 
@@ -28,7 +33,8 @@ const FIND_CLIENT: Statement = {
   text: `SELECT id, name, first_party AS "firstParty", browser, auth_method AS "authMethod",
       secret_hash AS "secretHash", redirect_uris AS "redirectUris", allowed_origins AS "allowedOrigins",
       account_token AS "accountToken", allowed_resources AS "allowedResources", grant_types AS "grantTypes", scopes,
-      refresh_transport AS "refreshTransport", id_token_alg AS "idTokenAlg", region
+      refresh_transport AS "refreshTransport", id_token_alg AS "idTokenAlg", region,
+      post_logout_redirect_uris AS "postLogoutRedirectUris", jwks
     FROM client WHERE id = $1::text AND status = 'active'`,
 }
 
@@ -57,18 +63,26 @@ const END_DELETED_CLIENTS: Statement = {
     INSERT INTO revocation (kind, subject) SELECT 'session', id::text FROM ended`,
 }
 
-/** Makes the stored clients those of the configuration: others are marked deleted, and their tokens die. */
+/**
+ * Makes the configuration's clients those that it names: others of its own are marked deleted, and their tokens die.
+ * Clients that were registered through the API stay as they are.
+ */
 export async function replaceClients(db: IdentityDb, clients: readonly Client[]): Promise<void> {
   for (const client of clients) {
     const { id, ...fields } = { ...client, status: 'active' }
     const secretHash = fields.secretHash === null ? null : new Uint8Array(fields.secretHash)
+    const jwks = fields.jwks ?? Prisma.DbNull
+    const written = { ...fields, secretHash, jwks, source: 'configuration' }
     await db.prisma.client.upsert({
       where: { id },
-      create: { id, ...fields, secretHash },
-      update: { ...fields, secretHash },
+      create: { id, ...written },
+      update: written,
     })
   }
   const kept = clients.map((client) => client.id)
-  await db.prisma.client.updateMany({ where: { id: { notIn: kept } }, data: { status: 'deleted' } })
+  await db.prisma.client.updateMany({
+    where: { id: { notIn: kept }, source: 'configuration' },
+    data: { status: 'deleted' },
+  })
   await db.sql(END_DELETED_CLIENTS, [])
 }

@@ -10,7 +10,7 @@ const START_CHALLENGE: Statement = {
     allowed AS (
       INSERT INTO contact_budget AS b (contact_mac, purpose, sends, last_sent_at, live_challenge_id)
       SELECT $3::bytea, 'sign_in', ARRAY[t.now], t.now, $1::uuid FROM t
-      ON CONFLICT (contact_mac, purpose) DO UPDATE SET
+      ON CONFLICT (contact_mac, purpose, device_hash) DO UPDATE SET
         sends = (SELECT array_agg(at ORDER BY at) FROM unnest(b.sends) at
           WHERE at > excluded.last_sent_at - interval '1 day') || excluded.last_sent_at,
         last_sent_at = excluded.last_sent_at, live_challenge_id = excluded.live_challenge_id
