@@ -15,7 +15,13 @@ export const codeChallengeSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'is n
 /** RFC 7636 §4.1. */
 const codeVerifierSchema = z.string().regex(/^[A-Za-z0-9._~-]{43,128}$/, 'is not 43 to 128 unreserved characters')
 
-const clientCredentials = { client_id: text(100), client_secret: text(200) }
+/** RFC 6749 §2.3.1, or an assertion that the client signed (RFC 7521 §4.2). */
+const clientCredentials = {
+  client_id: text(100),
+  client_secret: text(200),
+  client_assertion_type: text(100),
+  client_assertion: text(4096),
+}
 
 /** RFC 8707 §2 and our `org_id` (an id or a slug): together they name the context a token is wanted for. */
 const target = { resource: text(300), org_id: text(100) }

@@ -9,6 +9,8 @@ const SESSION_IS_OVER = `created_at < meridian_now() - interval '2 days'
 
 /** What is over and of no further use: table, key columns, and the condition under which a row may go. */
 const PURGED = [
+  // A moment longer than they are good for: an insert that began in time must still find the row.
+  ['client_assertion', 'client_id, jti_hash', "expires_at < meridian_now() - interval '1 minute'"],
   ['otp_challenge', 'id', "expires_at < meridian_now() - interval '2 days'"],
   ['contact_budget', 'contact_mac, purpose', "last_sent_at < meridian_now() - interval '30 days'"],
   ['authorization_code', 'id', "expires_at < meridian_now() - interval '1 day'"],

@@ -5,7 +5,7 @@ import { OAuthError } from '@meridian/service-kit/oauth-error'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Deps } from '../../../deps.ts'
 import { assertOriginAllowed, type Client } from '../../../directory/client-rules.ts'
-import { authenticateClient } from '../../../grants/authenticate-client.ts'
+import { authenticateClient, type ClientCredentials } from '../../../grants/authenticate-client.ts'
 import { answerChallenge, startChallenge } from '../../../login/challenge.ts'
 import { Refusal } from '../../../refusal.ts'
 import { parseForm } from '../../form.ts'
@@ -31,6 +31,7 @@ async function start(deps: Deps, request: FastifyRequest): Promise<never> {
     resource: form.resource,
     org: form.org_id?.toLowerCase(),
     authSession: form.auth_session,
+    device: undefined,
   })
   // The draft's answer to a first step is an error: more is needed before anything is authorized.
   throw new OAuthError('insufficient_authorization', {
@@ -51,6 +52,7 @@ async function answer(deps: Deps, request: FastifyRequest): Promise<{ authorizat
     otp: form.otp,
     retryKeyHash: readRetryKeyHash(request),
     origin: originOf(request),
+    device: undefined,
   })
   return { authorization_code: code }
 }
@@ -58,10 +60,10 @@ async function answer(deps: Deps, request: FastifyRequest): Promise<{ authorizat
 async function authenticateFirstParty(
   deps: Deps,
   request: FastifyRequest,
-  form: { client_id?: string | undefined; client_secret?: string | undefined },
+  form: Omit<ClientCredentials, 'authorization'>,
 ): Promise<Client> {
   const { authorization, origin } = request.headers
-  const client = await authenticateClient(deps.db, { ...form, authorization })
+  const client = await authenticateClient(deps, { ...form, authorization })
   request.logFields = { ...request.logFields, client_id: client.id }
   if (!client.firstParty) throw new Refusal('unauthorized_client', 'only first-party clients may take codes themselves')
   assertOriginAllowed(client, origin)

@@ -6,7 +6,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Deps } from '../../../deps.ts'
 
 const CACHE_CONTROL = 'public, max-age=300'
-const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post']
+const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']
+const ASSERTION_ALGORITHMS = ['ES256', 'RS256']
 
 export function metadataRoute(app: FastifyInstance, deps: Pick<Deps, 'settings'>): void {
   const { issuer } = deps.settings
@@ -20,7 +21,9 @@ export function metadataRoute(app: FastifyInstance, deps: Pick<Deps, 'settings'>
     response_types_supported: ['code'],
     grant_types_supported: grantTypeSchema.options,
     token_endpoint_auth_methods_supported: AUTH_METHODS,
+    token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     revocation_endpoint_auth_methods_supported: AUTH_METHODS,
+    revocation_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     code_challenge_methods_supported: ['S256'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['RS256', ACCESS_TOKEN_ALGORITHM],

@@ -16,7 +16,7 @@ export function revokeRoute(app: FastifyInstance, deps: Deps, rateLimit: RateLim
   app.post('/oauth/revoke', { config: { rateLimit } }, async (request, reply) => {
     const form = parseForm(revocationRequestSchema, request)
     const { authorization, origin } = request.headers
-    const client = await authenticateClient(deps.db, { ...form, authorization })
+    const client = await authenticateClient(deps, { ...form, authorization })
     assertOriginAllowed(client, origin)
     let { token } = form
     if (client.refreshTransport === 'cookie') {

@@ -20,7 +20,7 @@ export function tokenRoute(app: FastifyInstance, deps: Deps, rateLimit: RateLimi
   app.post('/oauth/token', { config: { rateLimit } }, async (request, reply) => {
     const form = parseTokenRequest(request)
     const { authorization, origin } = request.headers
-    const client = await authenticateClient(deps.db, { ...form, authorization })
+    const client = await authenticateClient(deps, { ...form, authorization })
     request.logFields = { ...request.logFields, client_id: client.id }
     assertOriginAllowed(client, origin)
     const retryKeyHash = readRetryKeyHash(request)
