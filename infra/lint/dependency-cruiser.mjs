@@ -7,7 +7,7 @@ const IDENTITY_ORDER = [
   'sessions',
   'directory',
   'keys',
-  ['mail', 'feed', 'audit'],
+  ['mail', 'feed', 'audit', 'pages'],
   'secrets',
   'store',
 ]
@@ -34,10 +34,16 @@ const identityOrder = IDENTITY_ORDER.slice(1).map((step, index) => {
 const rules = [
   ...identityOrder,
   {
-    name: 'mail-feed-audit-apart',
-    comment: 'mail, feed and audit stand side by side',
-    from: { path: '^services/identity/src/(mail|feed|audit)/' },
-    to: { path: '^services/identity/src/(mail|feed|audit)/', pathNot: '^services/identity/src/$1/' },
+    name: 'mail-feed-audit-pages-apart',
+    comment: 'mail, feed, audit and pages stand side by side',
+    from: { path: '^services/identity/src/(mail|feed|audit|pages)/' },
+    to: { path: '^services/identity/src/(mail|feed|audit|pages)/', pathNot: '^services/identity/src/$1/' },
+  },
+  {
+    name: 'pages-pure',
+    comment: 'a page is a function of its view: no other folder of the service, no Node module but the hash of its CSP',
+    from: { path: '^services/identity/src/pages/' },
+    to: { pathNot: ['^services/identity/src/pages/', '^packages/protocol/', '^(node:)?crypto$'] },
   },
   {
     name: 'region-store-last',

@@ -1,0 +1,63 @@
+import { hiddenFields, otherWays } from './form.ts'
+import { type Html, html, named } from './html.ts'
+import { type Frame, type Page, renderPage } from './page.ts'
+import { type Texts, textsFor } from './texts.ts'
+
+type ContextChoice = {
+  readonly orgId: string
+  readonly orgName: string
+  readonly region: string
+  readonly regionName: string
+  readonly role: string
+}
+
+export type ContextView = {
+  readonly csrf: string
+  readonly request: string
+  readonly clientName: string
+  readonly email: string
+  readonly contexts: readonly ContextChoice[]
+  readonly laterUrl: string | null
+  readonly otherAccountUrl: string
+}
+
+/** Up to here a person sees them all at a glance. */
+const UNFILTERED_CONTEXTS = 8
+
+export function renderContext(frame: Frame, view: ContextView): Page {
+  const texts = textsFor(frame.language)
+  const { title, lead, later } = texts.context
+  return renderPage(frame, {
+    title,
+    content: html`<h1>${title}</h1>
+<p class="lead">${lead(named(view.clientName))}</p>
+${view.contexts.length > UNFILTERED_CONTEXTS ? filterField(texts) : null}
+<form method="post" action="/sign-in/context">
+${hiddenFields({ csrf: view.csrf, request: view.request })}
+${[...Map.groupBy(view.contexts, ({ orgId }) => orgId)].map(([orgId, contexts]) => organization(texts, orgId, contexts))}
+</form>
+${otherWays({ href: view.laterUrl, text: later }, { href: view.otherAccountUrl, text: texts.frame.otherAccount })}
+<p class="who">${texts.frame.signedInAs(named(view.email))}</p>`,
+  })
+}
+
+function organization(texts: Texts, orgId: string, contexts: readonly ContextChoice[]): Html {
+  const id = `org-${orgId}`
+  return html`<section role="group" aria-labelledby="${id}" data-group>
+<h2 id="${id}">${named(contexts[0]?.orgName ?? '')}</h2>
+${contexts.map(
+  (
+    context,
+  ) => html`<button class="choice" name="context" value="${context.orgId} ${context.region}"><span class="first">${named(context.regionName)}</span> <span class="second">${texts.context.roles[context.role] ?? named(context.role)}</span></button>
+`,
+)}</section>
+`
+}
+
+/** Without script there is nothing to filter with, so it stays hidden. */
+function filterField(texts: Texts): Html {
+  const { filter, shown, shownOne, shownNone } = texts.context
+  return html`<p class="field" data-filter hidden><label for="filter">${filter}</label>
+<input id="filter" type="search" autocomplete="off" spellcheck="false"></p>
+<p class="told" role="status" data-told data-none="${shownNone}" data-one="${shownOne}" data-many="${shown(0)}"></p>`
+}

@@ -1,0 +1,1 @@
+export const STYLE = `:root{color-scheme:light dark}`
