@@ -21,6 +21,7 @@ const ROUTES: Readonly<Record<string, number>> = {
   'PUT /v1/me/context': 401,
   'POST /v1/orgs': 401,
   'GET /v1/regions/:code/hosts': 401,
+  'PUT /v1/regions/:code/keys': 401,
 }
 
 function routesOf(identity: IdentityUnderTest): readonly string[] {

@@ -14,7 +14,7 @@ import {
   importDirectory,
 } from '../../services/identity/src/directory/import-directory.ts'
 import { applyRegistry, registrySchema } from '../../services/identity/src/directory/registry.ts'
-import { loadKeySet } from '../../services/identity/src/keys/key-set.ts'
+import { holdKeySet } from '../../services/identity/src/keys/keep-key-set.ts'
 import type { RenderedMail } from '../../services/identity/src/mail/message.ts'
 import { drainOutbox } from '../../services/identity/src/mail/outbox.ts'
 import type { Settings } from '../../services/identity/src/settings.ts'
@@ -132,6 +132,8 @@ const SETTINGS: Settings = {
   otpResendSeconds: 60,
   otpSendsPerHour: 5,
   otpSendsPerDay: 10,
+  keyActiveSeconds: 30 * 86_400,
+  keyStagedSeconds: 3600,
   mailFrom: 'Meridian <no-reply@example.test>',
   productName: 'Meridian',
 }
@@ -161,6 +163,8 @@ export type Instance = {
   post(path: string, form: Form, headers?: Form): Promise<Reply>
   get(path: string, token?: string, headers?: Form): Promise<Reply>
   logText(): string
+  /** What a process does each second: follow what happened to the signing keys. */
+  confirmKeys(): Promise<void>
 }
 
 export type IdentityOptions = {
@@ -170,6 +174,8 @@ export type IdentityOptions = {
   readonly poolSize?: number
   readonly challengesPerMinute?: number
   readonly withPeople?: boolean
+  /** Milliseconds, for what a process knows of waiting. Stands still unless given. */
+  readonly now?: () => number
 }
 
 export type IdentityUnderTest = Instance & {
@@ -222,12 +228,12 @@ async function buildInstance(db: IdentityDatabase, secrets: Secrets, options: Id
     level: 'debug',
     destination: { write: (line) => void lines.push(line) },
   })
-  const keySet = await loadKeySet(db, secrets, randomBytes)
+  const keys = await holdKeySet({ db, secrets, randomBytes, now: options.now ?? (() => 0), log })
   const deps: Deps = {
     db,
     settings: { ...SETTINGS, ...options.settings },
     secrets,
-    keySet: () => keySet,
+    keySet: keys.current,
     makeId: createUuidV7({ now: Date.now, randomBytes }),
     randomBytes,
     log,
@@ -266,6 +272,7 @@ async function buildInstance(db: IdentityDatabase, secrets: Secrets, options: Id
         headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
       }),
     logText: () => lines.join(''),
+    confirmKeys: keys.confirm,
   }
 }
 

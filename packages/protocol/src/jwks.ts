@@ -27,3 +27,7 @@ export type PublicJwk = z.infer<typeof publicJwkSchema>
 
 export const jwksSchema = z.strictObject({ keys: z.array(publicJwkSchema).min(1).max(32) })
 export type Jwks = z.infer<typeof jwksSchema>
+
+/** The keys that a region holds, as it reports them: `PUT /v1/regions/{code}/keys`. */
+export const heldKeysSchema = z.strictObject({ kids: z.array(publicMembers.kid).max(32) })
+export type HeldKeys = z.infer<typeof heldKeysSchema>

@@ -52,6 +52,12 @@ export const configurationSchema = z.object({
   OTP_RESEND_SECONDS: seconds(10, 600).default(60).describe('wait before an address can be sent another code'),
   OTP_SENDS_PER_HOUR: integerSetting({ min: 1, max: 20 }).default(5).describe('codes an address is sent in an hour'),
   OTP_SENDS_PER_DAY: integerSetting({ min: 1, max: 50 }).default(10).describe('codes an address is sent in a day'),
+  KEY_ACTIVE_SECONDS: seconds(2 * DAY, 400 * DAY)
+    .default(30 * DAY)
+    .describe('how long a key signs before the next one does'),
+  KEY_STAGED_SECONDS: seconds(3600, DAY)
+    .default(3600)
+    .describe('how long a key is published, at least, before it signs'),
   CHALLENGES_PER_MINUTE: integerSetting({ min: 1, max: 1_000_000 })
     .default(60)
     .describe('requests to /oauth/challenge by one address in a minute'),

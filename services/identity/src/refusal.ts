@@ -23,6 +23,7 @@ export type RefusalCode =
   | 'not_found'
   | 'insufficient_scope'
   | 'insufficient_user_authentication'
+  | 'temporarily_unavailable'
   | 'client_id_taken'
   | 'email_taken'
 

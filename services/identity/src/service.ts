@@ -8,6 +8,7 @@ import type { Configuration } from './config.ts'
 import type { Deps } from './deps.ts'
 import { applyRegistry, type Registry, registrySchema } from './directory/registry.ts'
 import { keepKeySet } from './keys/keep-key-set.ts'
+import { startKeyRotation } from './keys/keep-rotating.ts'
 import { startOutboxWorker } from './mail/outbox.ts'
 import { createSmtpSender } from './mail/smtp.ts'
 import type { RandomBytes } from './secrets/secrets.ts'
@@ -17,7 +18,7 @@ import { openIdentityStore } from './store/open-store.ts'
 
 export type RunningService = { readonly url: string; stop(): Promise<void> }
 
-/** What the process lends: `now` orders ids and decides nothing that expires; that is the database's clock. */
+/** What the process lends: `now` orders ids and tells waiting; what expires is decided by the database's clock. */
 export type World = { readonly now: () => number; readonly randomBytes: RandomBytes }
 
 export async function startIdentityService(
@@ -45,10 +46,12 @@ export async function startIdentityService(
       sealKeys: configuration.SEAL_KEYS,
     }
     const settings = settingsOf(configuration)
-    const keys = await keepKeySet({ db, secrets, randomBytes, log })
+    const keys = await keepKeySet({ db, secrets, randomBytes, now, log })
     stops.push(() => keys.stop())
     const makeId = createUuidV7({ now, randomBytes })
     const deps: Deps = { db, settings, secrets, keySet: keys.current, makeId, randomBytes, log }
+    const rotation = startKeyRotation(deps)
+    stops.push(() => rotation.stop())
     const smtp = createSmtpSender({
       url: configuration.SMTP_URL,
       from: configuration.MAIL_FROM,
@@ -105,6 +108,8 @@ export function settingsOf(configuration: Configuration): Settings {
     otpResendSeconds: configuration.OTP_RESEND_SECONDS,
     otpSendsPerHour: configuration.OTP_SENDS_PER_HOUR,
     otpSendsPerDay: configuration.OTP_SENDS_PER_DAY,
+    keyActiveSeconds: configuration.KEY_ACTIVE_SECONDS,
+    keyStagedSeconds: configuration.KEY_STAGED_SECONDS,
     mailFrom: configuration.MAIL_FROM,
     productName: configuration.PRODUCT_NAME,
   }

@@ -16,6 +16,10 @@ export type Settings = {
   readonly otpResendSeconds: number
   readonly otpSendsPerHour: number
   readonly otpSendsPerDay: number
+  /** From a signing key's first signature to its successor's. */
+  readonly keyActiveSeconds: number
+  /** Least time that a signing key is published before it signs. */
+  readonly keyStagedSeconds: number
   readonly mailFrom: string
   readonly productName: string
 }

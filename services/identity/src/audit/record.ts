@@ -18,6 +18,10 @@ export type AuditKind =
   | 'sys_admin.appointed'
   | 'directory.imported'
   | 'context.chosen'
+  | 'key.staged'
+  | 'key.activated'
+  | 'key.retired'
+  | 'key.revoked'
 
 export function recordAudit(
   db: IdentityDb,

@@ -18,6 +18,7 @@ const OAUTH_CODES: Readonly<Partial<Record<RefusalCode, OAuthErrorCode>>> = {
   invalid_scope: 'invalid_scope',
   invalid_target: 'invalid_target',
   invalid_code: 'invalid_code',
+  temporarily_unavailable: 'temporarily_unavailable',
   method_not_supported: 'method_not_supported',
 }
 
@@ -37,6 +38,7 @@ const PROBLEM_CODES: Readonly<Partial<Record<RefusalCode, ProblemCode>>> = {
   email_taken: 'email_taken',
   invalid_code: 'invalid_code',
   unknown_region: 'unknown_region',
+  temporarily_unavailable: 'temporarily_unavailable',
 }
 
 /** RFC 6750 §3: no error attribute where no credentials were shown. */

@@ -18,6 +18,7 @@ const PURGED = [
   ['mail_outbox', 'id', "expires_at < meridian_now() - interval '7 days'"],
   ['refresh_token_family', 'id', "absolute_expires_at < meridian_now() - interval '7 days'"],
   ['session', 'id', SESSION_IS_OVER],
+  ['signing_key', 'kid', "status = 'retired' AND retired_at < meridian_now() - interval '400 days'"],
 ] as const
 
 const STATEMENTS: readonly Statement[] = PURGED.map(([table, key, condition]) => ({

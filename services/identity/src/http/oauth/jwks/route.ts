@@ -2,8 +2,9 @@
 import { JWKS_MEDIA_TYPE } from '@meridian/protocol/jwks'
 import type { FastifyInstance } from 'fastify'
 import type { Deps } from '../../../deps.ts'
+import { JWKS_MAX_AGE_SECONDS, JWKS_STALE_IF_ERROR_SECONDS } from '../../../keys/life-cycle.ts'
 
-const CACHE_CONTROL = 'public, max-age=300, stale-if-error=86400'
+const CACHE_CONTROL = `public, max-age=${JWKS_MAX_AGE_SECONDS}, stale-if-error=${JWKS_STALE_IF_ERROR_SECONDS}`
 
 export function jwksRoute(app: FastifyInstance, deps: Pick<Deps, 'keySet'>): void {
   app.get('/oauth/jwks', async (request, reply) => {
