@@ -124,10 +124,13 @@ const SETTINGS: Settings = {
   refreshIdleSeconds: 90 * 86_400,
   refreshAbsoluteSeconds: 365 * 86_400,
   browserBodyAbsoluteSeconds: 86_400,
+  signOnIdleSeconds: 30 * 86_400,
+  signOnAbsoluteSeconds: 90 * 86_400,
   sysAdminIdleSeconds: 1800,
   sysAdminAbsoluteSeconds: 43_200,
   refreshGraceSeconds: 30,
   authorizationCodeTtlSeconds: 60,
+  stepUpMaxAgeSeconds: 600,
   otpTtlSeconds: 900,
   otpResendSeconds: 60,
   otpSendsPerHour: 5,
@@ -242,6 +245,7 @@ async function buildInstance(db: IdentityDatabase, secrets: Secrets, options: Id
     trustProxy: ['127.0.0.1'],
     challengesPerMinute: options.challengesPerMinute ?? 1_000_000,
     tokenRequestsPerMinute: 10_000_000,
+    pageRequestsPerMinute: 1_000_000,
   })
   await app.ready()
   const inject = async (request: InjectOptions): Promise<Reply> => {

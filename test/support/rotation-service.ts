@@ -238,7 +238,12 @@ export function createService(identity: IdentityUnderTest) {
       if (app !== identity.app) await app.close()
       app = await buildApp(
         { ...identity.deps },
-        { trustProxy: false, challengesPerMinute: 1_000_000, tokenRequestsPerMinute: 10_000_000 },
+        {
+          trustProxy: false,
+          challengesPerMinute: 1_000_000,
+          tokenRequestsPerMinute: 10_000_000,
+          pageRequestsPerMinute: 1_000_000,
+        },
       )
       await app.ready()
     },

@@ -8,13 +8,17 @@ import type { Deps } from './deps.ts'
 import { meRoutes } from './http/api/me/route.ts'
 import { orgsRoutes } from './http/api/orgs/route.ts'
 import { regionsRoutes } from './http/api/regions/route.ts'
+import { sessionsRoutes } from './http/api/sessions/route.ts'
 import { registerCors } from './http/cors.ts'
-import { sendError } from './http/errors.ts'
+import { createSendError } from './http/errors.ts'
+import { authorizeRoute } from './http/oauth/authorize/route.ts'
 import { challengeRoute } from './http/oauth/challenge/route.ts'
 import { jwksRoute } from './http/oauth/jwks/route.ts'
+import { logoutRoute } from './http/oauth/logout/route.ts'
 import { metadataRoute } from './http/oauth/metadata/route.ts'
 import { revokeRoute } from './http/oauth/revoke/route.ts'
 import { tokenRoute } from './http/oauth/token/route.ts'
+import { signInPages } from './http/pages/route.ts'
 import { registerRateLimits } from './http/rate-limits.ts'
 
 export type AppOptions = {
@@ -22,6 +26,7 @@ export type AppOptions = {
   /** Requests per address and minute. */
   readonly challengesPerMinute: number
   readonly tokenRequestsPerMinute: number
+  readonly pageRequestsPerMinute: number
 }
 
 const READINESS_TIMEOUT_MS = 1000
@@ -31,7 +36,7 @@ export async function buildApp(deps: Deps, options: AppOptions): Promise<Fastify
   const app = createServer({
     logger: deps.log,
     trustProxy: options.trustProxy,
-    sendError,
+    sendError: createSendError(deps.settings),
     randomBytes: deps.randomBytes,
     limits: { bodyMaxBytes: AUTH_BODY_MAX_BYTES },
   })
@@ -44,6 +49,7 @@ export async function buildApp(deps: Deps, options: AppOptions): Promise<Fastify
   meRoutes(app, deps)
   orgsRoutes(app, deps)
   regionsRoutes(app, deps)
+  sessionsRoutes(app, deps)
   // Forms are read by the OAuth endpoints alone, and JSON is not.
   await app.register(async (oauth) => {
     oauth.removeAllContentTypeParsers()
@@ -51,6 +57,10 @@ export async function buildApp(deps: Deps, options: AppOptions): Promise<Fastify
     challengeRoute(oauth, deps, { max: options.challengesPerMinute, timeWindow: MINUTE_MS })
     tokenRoute(oauth, deps, { max: options.tokenRequestsPerMinute, timeWindow: MINUTE_MS })
     revokeRoute(oauth, deps, { max: options.tokenRequestsPerMinute, timeWindow: MINUTE_MS })
+    const pages = { max: options.pageRequestsPerMinute, timeWindow: MINUTE_MS }
+    authorizeRoute(oauth, deps, pages)
+    logoutRoute(oauth, deps, pages)
+    signInPages(oauth, deps, { pages, codes: { max: options.challengesPerMinute, timeWindow: MINUTE_MS } })
   })
   return app
 }

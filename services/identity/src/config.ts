@@ -44,10 +44,19 @@ export const configurationSchema = z.object({
   BROWSER_BODY_ABSOLUTE_SECONDS: seconds(600, 7 * DAY)
     .default(DAY)
     .describe('longest sign-in of a browser client without cookie transport'),
+  SIGN_ON_IDLE_SECONDS: seconds(600, 180 * DAY)
+    .default(30 * DAY)
+    .describe('life of an unused sign-on at the hosted pages'),
+  SIGN_ON_ABSOLUTE_SECONDS: seconds(600, 400 * DAY)
+    .default(90 * DAY)
+    .describe('longest sign-on at the hosted pages'),
   SYS_ADMIN_IDLE_SECONDS: seconds(60, DAY).default(1800).describe('life of an unused sign-in of a sys-admin'),
   SYS_ADMIN_ABSOLUTE_SECONDS: seconds(600, DAY).default(43_200).describe('longest sign-in of a sys-admin'),
   REFRESH_GRACE_SECONDS: seconds(0, 300).default(30).describe('how long a refresh may be repeated without its key'),
   AUTHORIZATION_CODE_TTL_SECONDS: seconds(10, 300).default(60).describe('life of an authorization code'),
+  STEP_UP_MAX_AGE_SECONDS: seconds(60, 3600)
+    .default(600)
+    .describe('how old a sign-in may be for what needs a recent one'),
   OTP_TTL_SECONDS: seconds(300, 900).default(900).describe('life of a mailed code'),
   OTP_RESEND_SECONDS: seconds(10, 600).default(60).describe('wait before an address can be sent another code'),
   OTP_SENDS_PER_HOUR: integerSetting({ min: 1, max: 20 }).default(5).describe('codes an address is sent in an hour'),
@@ -64,5 +73,8 @@ export const configurationSchema = z.object({
   TOKEN_REQUESTS_PER_MINUTE: integerSetting({ min: 1, max: 10_000_000 })
     .default(1200)
     .describe('requests to /oauth/token by one address in a minute'),
+  PAGE_REQUESTS_PER_MINUTE: integerSetting({ min: 1, max: 1_000_000 })
+    .default(300)
+    .describe('requests to the hosted pages and /oauth/authorize by one address in a minute'),
 })
 export type Configuration = z.infer<typeof configurationSchema>

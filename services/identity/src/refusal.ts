@@ -26,6 +26,12 @@ export type RefusalCode =
   | 'temporarily_unavailable'
   | 'client_id_taken'
   | 'email_taken'
+  // for the person at the browser alone, on a page
+  | 'unknown_client'
+  | 'bad_redirect_uri'
+  | 'wrong_browser'
+  | 'expired_flow'
+  | 'bad_logout_request'
 
 export class Refusal extends Error {
   override readonly name = 'Refusal'

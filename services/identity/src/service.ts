@@ -69,6 +69,7 @@ export async function startIdentityService(
       trustProxy: configuration.TRUST_PROXY,
       challengesPerMinute: configuration.CHALLENGES_PER_MINUTE,
       tokenRequestsPerMinute: configuration.TOKEN_REQUESTS_PER_MINUTE,
+      pageRequestsPerMinute: configuration.PAGE_REQUESTS_PER_MINUTE,
     })
     const url = await app.listen({ host: configuration.HOST, port: configuration.PORT })
     stops.push(() => app.close())
@@ -100,10 +101,13 @@ export function settingsOf(configuration: Configuration): Settings {
     refreshIdleSeconds: configuration.REFRESH_IDLE_SECONDS,
     refreshAbsoluteSeconds: configuration.REFRESH_ABSOLUTE_SECONDS,
     browserBodyAbsoluteSeconds: configuration.BROWSER_BODY_ABSOLUTE_SECONDS,
+    signOnIdleSeconds: configuration.SIGN_ON_IDLE_SECONDS,
+    signOnAbsoluteSeconds: configuration.SIGN_ON_ABSOLUTE_SECONDS,
     sysAdminIdleSeconds: configuration.SYS_ADMIN_IDLE_SECONDS,
     sysAdminAbsoluteSeconds: configuration.SYS_ADMIN_ABSOLUTE_SECONDS,
     refreshGraceSeconds: configuration.REFRESH_GRACE_SECONDS,
     authorizationCodeTtlSeconds: configuration.AUTHORIZATION_CODE_TTL_SECONDS,
+    stepUpMaxAgeSeconds: configuration.STEP_UP_MAX_AGE_SECONDS,
     otpTtlSeconds: configuration.OTP_TTL_SECONDS,
     otpResendSeconds: configuration.OTP_RESEND_SECONDS,
     otpSendsPerHour: configuration.OTP_SENDS_PER_HOUR,

@@ -7,11 +7,16 @@ export type Settings = {
   readonly refreshIdleSeconds: number
   readonly refreshAbsoluteSeconds: number
   readonly browserBodyAbsoluteSeconds: number
+  /** Life of an unused sign-on at the identity host, and of any. */
+  readonly signOnIdleSeconds: number
+  readonly signOnAbsoluteSeconds: number
   readonly sysAdminIdleSeconds: number
   readonly sysAdminAbsoluteSeconds: number
   /** How long the direct predecessor of an unused refresh token is still answered with that token. */
   readonly refreshGraceSeconds: number
   readonly authorizationCodeTtlSeconds: number
+  /** How old a sign-in may be where a recent one is asked for. RFC 9470. */
+  readonly stepUpMaxAgeSeconds: number
   readonly otpTtlSeconds: number
   readonly otpResendSeconds: number
   readonly otpSendsPerHour: number

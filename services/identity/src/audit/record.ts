@@ -14,6 +14,7 @@ export type AuditKind =
   | 'refresh.reused'
   | 'refresh.restored'
   | 'session.revoked'
+  | 'session.all_revoked'
   | 'organization.created'
   | 'sys_admin.appointed'
   | 'directory.imported'
@@ -22,6 +23,7 @@ export type AuditKind =
   | 'key.activated'
   | 'key.retired'
   | 'key.revoked'
+  | 'context.first_token'
 
 export function recordAudit(
   db: IdentityDb,

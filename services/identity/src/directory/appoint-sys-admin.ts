@@ -5,6 +5,7 @@ import { Refusal } from '../refusal.ts'
 import { isMembershipOfSysAdmin } from '../store/organizations.ts'
 import { revokeSession } from '../store/refresh-token-families.ts'
 import { listLiveSessionIds } from '../store/sessions.ts'
+import { endSignOnsOfUser } from '../store/sign-on-sessions.ts'
 import { appointSysAdmin, countSysAdminsForUpdate, findUserByEmail, insertUserIfAbsent } from '../store/users.ts'
 
 /**
@@ -23,6 +24,7 @@ export async function appointFirstSysAdmin(
       if (user === null || user.status !== 'active') throw new Refusal('conflict', 'this account is not active')
       await appointSysAdmin(db, user.id)
       // Sessions from before live by the rules of an ordinary account: they end.
+      await endSignOnsOfUser(db, user.id, 'party_gone')
       for (const sessionId of await listLiveSessionIds(db, user.id)) await revokeSession(db, sessionId, 'party_gone')
       await recordAudit(db, deps.makeId, 'sys_admin.appointed', {
         outcome: 'success',

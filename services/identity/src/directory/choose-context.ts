@@ -7,7 +7,7 @@ import { rememberContext } from '../store/contexts.ts'
 /** The switcher's click: remembered for this person and client. Throws Refusal (access_denied), for any reason. */
 export async function chooseContext(
   deps: Pick<Deps, 'db' | 'makeId'>,
-  person: { readonly userId: string; readonly clientId: string; readonly sessionId: string },
+  person: { readonly userId: string; readonly clientId: string; readonly sessionId: string | null },
   context: { readonly orgId: string; readonly region: string },
   origin: Origin,
 ): Promise<void> {

@@ -5,18 +5,24 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { rememberAllowedOrigins } from '../directory/allowed-origins.ts'
 
+/** None on the pages and the authorization endpoint (RFC 9700 §2.6); public documents allow everybody by themselves. */
+function takesCrossOriginCalls(url: string): boolean {
+  return url.startsWith('/v1/') || CALLED_BY_BROWSERS.some((path) => url === path || url.startsWith(`${path}?`))
+}
+
+const CALLED_BY_BROWSERS = ['/oauth/challenge', '/oauth/token', '/oauth/revoke', '/oauth/userinfo']
+
 export async function registerCors(app: FastifyInstance, deps: Pick<Deps, 'db'>): Promise<void> {
   const allowedOrigins = rememberAllowedOrigins(deps.db)
   await app.register(cors, {
     delegator: async (request: FastifyRequest) => {
       const { origin } = request.headers
-      const isPublic = request.url.startsWith('/.well-known/') || request.url.startsWith('/oauth/jwks')
-      if (origin === undefined || isPublic) return { origin: false }
+      if (origin === undefined || !takesCrossOriginCalls(request.url)) return { origin: false }
       const isAllowed = (await allowedOrigins()).has(origin)
       return {
         origin: isAllowed ? origin : false,
         credentials: isAllowed,
-        methods: ['GET', 'POST', 'PUT'],
+        methods: ['GET', 'POST', 'PUT', 'DELETE'],
         allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-meridian-request'],
         maxAge: 600,
       }

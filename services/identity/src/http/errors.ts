@@ -6,7 +6,12 @@ import { OAuthError, sendOAuthError } from '@meridian/service-kit/oauth-error'
 import { Problem, sendProblem } from '@meridian/service-kit/problem'
 import { oauthErrorOf, problemOf } from '@meridian/service-kit/request-fault'
 import type { SendError } from '@meridian/service-kit/server'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { AuthorizationError } from '../login/authorization-error.ts'
+import type { ErrorPageCode } from '../pages/error-page.ts'
 import { Refusal, type RefusalCode } from '../refusal.ts'
+import type { Settings } from '../settings.ts'
+import { isPageRoute, sendAuthorizationResponse, sendErrorPage } from './send-page.ts'
 
 const OAUTH_CODES: Readonly<Partial<Record<RefusalCode, OAuthErrorCode>>> = {
   invalid_request: 'invalid_request',
@@ -47,7 +52,52 @@ const CHALLENGES: Readonly<Partial<Record<RefusalCode, string>>> = {
   invalid_token: 'Bearer error="invalid_token", error_description="The token is invalid or expired"',
 }
 
-export const sendError: SendError = (error, request, reply) => {
+/** What a person is shown, and the status of that page. */
+const PAGE_CODES: Readonly<Partial<Record<RefusalCode, readonly [status: number, code: ErrorPageCode]>>> = {
+  unknown_client: [400, 'unknown_client'],
+  bad_redirect_uri: [400, 'bad_redirect_uri'],
+  invalid_request: [400, 'bad_request'],
+  wrong_browser: [403, 'wrong_browser'],
+  expired_flow: [400, 'expired'],
+  bad_logout_request: [400, 'bad_logout_request'],
+  access_denied: [403, 'bad_request'],
+}
+
+export function createSendError(settings: Pick<Settings, 'issuer' | 'productName'>): SendError {
+  return (error, request, reply) => {
+    if (error instanceof AuthorizationError) {
+      request.logFields = { ...request.logFields, problem_code: error.error }
+      const { error: code, description, returnAddress } = error
+      const parameters = { error: code, error_description: description }
+      return sendAuthorizationResponse(reply, settings, returnAddress, parameters)
+    }
+    if (isPageRoute(request.routeOptions.config)) return sendPageError(error, request, reply, settings)
+    return sendError(error, request, reply)
+  }
+}
+
+function sendPageError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  settings: Pick<Settings, 'productName'>,
+): FastifyReply {
+  const requestId = request.id
+  if (error instanceof Refusal) {
+    request.logFields = { ...request.logFields, problem_code: error.code }
+    const [status, code] = PAGE_CODES[error.code] ?? [500, 'internal']
+    return sendErrorPage(reply, settings.productName, { code, status, requestId })
+  }
+  const { status, headers } = problemOf(error)
+  const code = status === 429 ? 'too_many_requests' : status === 503 ? 'unavailable' : 'bad_request'
+  return sendErrorPage(reply.headers(headers), settings.productName, {
+    code: status >= 500 && status !== 503 ? 'internal' : code,
+    status,
+    requestId,
+  })
+}
+
+const sendError: SendError = (error, request, reply) => {
   if (error instanceof Refusal) request.logFields = { ...request.logFields, problem_code: error.code }
   if (request.url.startsWith('/oauth/'))
     return sendOAuthError(reply, error instanceof Refusal ? oauthError(error) : oauthErrorOf(error))

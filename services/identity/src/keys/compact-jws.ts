@@ -1,6 +1,6 @@
 import { type KeyObject, sign, verify } from 'node:crypto'
 import { derFromRaw, RAW_SIGNATURE_BYTES, rawFromDer } from './ecdsa-signature.ts'
-import type { SigningKey } from './key-set.ts'
+import type { SigningAlgorithm, SigningKey } from './key-set.ts'
 
 // JWS compact serialization (RFC 7515 §7.1) with synchronous node:crypto: a quarter of the cost of an
 // asynchronous signature, and the event loop is held for some 25 µs (ES256).
@@ -19,8 +19,8 @@ export type OpenedJws = { readonly header: unknown; readonly claims: unknown }
 const PART = /^[A-Za-z0-9_-]+$/
 
 /**
- * Opens a token that we signed with ES256. Undefined for anything else: the key comes from our own set by `kid`,
- * the algorithm from the key, and nothing in the token chooses either.
+ * Opens a token that we signed. Undefined for anything else: the key comes from our own set by `kid`, the algorithm
+ * from the key, and nothing in the token chooses either.
  */
 export function openCompactJws(
   token: string,
@@ -32,15 +32,24 @@ export function openCompactJws(
   if (parts.length !== 3 || header === undefined || payload === undefined || signature === undefined) return undefined
   if (![header, payload, signature].every((part) => PART.test(part))) return undefined
   const parsedHeader = parseJson(header) as { alg?: unknown; typ?: unknown; kid?: unknown } | undefined
-  if (parsedHeader === undefined || parsedHeader.alg !== 'ES256' || parsedHeader.typ !== typ) return undefined
+  if (parsedHeader === undefined || parsedHeader.typ !== typ) return undefined
   if (Object.keys(parsedHeader).length !== 3 || typeof parsedHeader.kid !== 'string') return undefined
   const key = findKey(parsedHeader.kid)
+  if (key === undefined || parsedHeader.alg !== algorithmOf(key)) return undefined
   const signatureBytes = Buffer.from(signature, 'base64url')
-  if (key === undefined || signatureBytes.length !== RAW_SIGNATURE_BYTES) return undefined
   if (signatureBytes.toString('base64url') !== signature) return undefined
-  const signed = Buffer.from(`${header}.${payload}`)
-  if (!verify('sha256', signed, key, derFromRaw(signatureBytes))) return undefined
+  if (!isSignedBy(key, Buffer.from(`${header}.${payload}`), signatureBytes)) return undefined
   return { header: parsedHeader, claims: parseJson(payload) }
+}
+
+function algorithmOf(key: KeyObject): SigningAlgorithm | undefined {
+  if (key.asymmetricKeyType === 'ec') return 'ES256'
+  return key.asymmetricKeyType === 'rsa' ? 'RS256' : undefined
+}
+
+function isSignedBy(key: KeyObject, signed: Buffer, signature: Buffer): boolean {
+  if (key.asymmetricKeyType === 'rsa') return verify('sha256', signed, key, signature)
+  return signature.length === RAW_SIGNATURE_BYTES && verify('sha256', signed, key, derFromRaw(signature))
 }
 
 function parseJson(part: string): unknown {

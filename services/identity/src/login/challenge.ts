@@ -8,6 +8,7 @@ import type { Deps } from '../deps.ts'
 import { grantedScope } from '../directory/client-rules.ts'
 import { sealMail } from '../mail/sealed-mail.ts'
 import { Refusal } from '../refusal.ts'
+import { endAllSessions, OTP_AMR } from '../sessions/sign-on.ts'
 import { insertCode } from '../store/authorization-codes.ts'
 import type { Client } from '../store/clients.ts'
 import type { IdentityDb } from '../store/open-store.ts'
@@ -20,7 +21,8 @@ import {
   tryCode,
 } from '../store/otp-challenges.ts'
 import { insertSession } from '../store/sessions.ts'
-import { findUserById } from '../store/users.ts'
+import { proveMailbox, rememberDevice } from '../store/sign-in-flows.ts'
+import { findUserById, type User } from '../store/users.ts'
 import { formatAuthorizationCode } from './authorization-code.ts'
 import {
   codeMac,
@@ -28,6 +30,7 @@ import {
   generateAuthSession,
   generateCode,
   hashAuthSession,
+  hashDevice,
   normalizeCode,
 } from './one-time-code.ts'
 
@@ -42,6 +45,21 @@ export type StartRequest = {
   readonly org: string | undefined
   /** A resend names the challenge that it continues. */
   readonly authSession: string | undefined
+  readonly device: string | undefined
+}
+
+export type CodeRequest = {
+  readonly email: string
+  readonly codeChallenge: string
+  readonly scope: string
+  readonly resource: string | undefined
+  readonly org: string | undefined
+  /** The challenge that this one continues. */
+  readonly authSession: string | undefined
+  /** A device that may have a budget of its own for this contact. */
+  readonly device: string | undefined
+  /** The browser at the hosted pages, and what they go on with. */
+  readonly page?: { readonly browser: string; readonly interaction: Uint8Array }
 }
 
 export type StartedChallenge = {
@@ -50,11 +68,10 @@ export type StartedChallenge = {
   readonly resendInSeconds: number
 }
 
-const MAX_ATTEMPTS = 5
+/** Wrong answers that one code survives. */
+export const MAX_ATTEMPTS_PER_CODE = 5
 /** NIST SP 800-63B §3.2.2: no more than 100 wrong answers in a row. */
 const FAILURES_BEFORE_SLOW = 100
-/** RFC 8176: a one-time password. */
-const OTP_AMR = ['otp'] as const
 
 /** Starts a challenge or continues one. Throws Refusal for input that says nothing about any address. */
 export async function startChallenge(
@@ -62,11 +79,30 @@ export async function startChallenge(
   client: Client,
   request: StartRequest,
 ): Promise<StartedChallenge> {
-  const email = parseContact(request)
+  if (request.method === 'sms') throw new Refusal('method_not_supported', 'no SMS sender is configured')
+  if (request.method !== 'email') throw new Refusal('invalid_request', 'unknown method', 'method: must be email')
+  const email = parseEmail(request.contact)
   const scope = grantedScope(client, request.scope)
   validateTarget(client, request)
+  return requestCode(deps, client, { ...request, email, scope })
+}
+
+/** Throws Refusal (invalid_request) for what is no address. */
+export function parseEmail(contact: string): string {
+  const email = emailAddressSchema.safeParse(contact)
+  if (!email.success) throw new Refusal('invalid_request', 'bad address', 'contact: is not an e-mail address')
+  return email.data
+}
+
+/** Writes the challenge and its mail; the mail leaves only if the address is somebody's and its budget allows. */
+export async function requestCode(
+  deps: ChallengeDeps,
+  client: { readonly id: string },
+  request: CodeRequest,
+): Promise<StartedChallenge> {
+  const { email } = request
   if (request.authSession !== undefined) {
-    const waiting = await findWaiting(deps, client, request.authSession, email)
+    const waiting = await findWaiting(deps, client, request.authSession, email, request.page?.browser)
     if (waiting !== undefined) return waiting
   }
   const authSession = generateAuthSession(deps.secrets, deps.randomBytes)
@@ -79,29 +115,23 @@ export async function startChallenge(
     deps.db,
     {
       id: deps.makeId(),
-      authSessionHash: hashAuthSession(authSession),
+      authSessionHash: hashAuthSession(authSession, request.page?.browser),
       contactMac: contactMac(deps.secrets, email),
       email,
       clientId: client.id,
       codeMac: mac,
       codeChallenge: request.codeChallenge,
-      scope,
+      scope: request.scope,
       resource: request.resource ?? null,
       org: request.org ?? null,
       mailId: deps.makeId(),
       sealedMail: sealMail(deps.secrets, mail, deps.randomBytes),
+      deviceHash: request.device === undefined ? null : hashDevice(request.device),
+      interaction: request.page?.interaction ?? null,
     },
     limitsOf(deps),
   )
   return { authSession, expiresInSeconds: otpTtlSeconds, resendInSeconds: deps.settings.otpResendSeconds }
-}
-
-function parseContact(request: StartRequest): string {
-  if (request.method === 'sms') throw new Refusal('method_not_supported', 'no SMS sender is configured')
-  if (request.method !== 'email') throw new Refusal('invalid_request', 'unknown method', 'method: must be email')
-  const email = emailAddressSchema.safeParse(request.contact)
-  if (!email.success) throw new Refusal('invalid_request', 'bad address', 'contact: is not an e-mail address')
-  return email.data
 }
 
 function validateTarget(client: Client, request: StartRequest): void {
@@ -131,11 +161,12 @@ function limitsOf(deps: Pick<Deps, 'settings'>) {
 /** A resend that comes too soon keeps the challenge that it names, whose code is still under way. */
 async function findWaiting(
   deps: ChallengeDeps,
-  client: Client,
+  client: { readonly id: string },
   authSession: string,
   email: string,
+  browser: string | undefined,
 ): Promise<StartedChallenge | undefined> {
-  const key = { authSessionHash: hashAuthSession(authSession), clientId: client.id }
+  const key = { authSessionHash: hashAuthSession(authSession, browser), clientId: client.id }
   const found = await findChallengeForResend(deps.db, key, deps.settings.otpResendSeconds)
   if (found === undefined || found.wait_seconds === 0) return undefined
   if (Buffer.compare(found.contact_mac, contactMac(deps.secrets, email)) !== 0) return undefined
@@ -147,6 +178,8 @@ export type AnswerRequest = {
   readonly otp: string
   readonly retryKeyHash: Uint8Array | null
   readonly origin: Origin
+  /** Known from now on where the answer is right. */
+  readonly device: string | undefined
 }
 
 /** Spends one attempt. Resolves to an authorization code, or throws Refusal (invalid_code) whatever the reason. */
@@ -160,18 +193,41 @@ export async function answerChallenge(deps: ChallengeDeps, client: Client, reque
     codeMac: mac,
     codeId: deps.makeId(),
     retryKeyHash: request.retryKeyHash,
-    maxAttempts: MAX_ATTEMPTS,
+    maxAttempts: MAX_ATTEMPTS_PER_CODE,
   }
   // The attempt must be counted whatever comes of it: refusals leave the transaction as values.
   const codeId = await withTransaction(deps.db, async (db) => {
     const tried = await tryCode(db, attempt)
     if (tried === undefined) return attempt.retryKeyHash === null ? undefined : findAnsweredChallenge(db, attempt)
     if (await signIn(deps, db, client, request, attempt.codeId, tried)) return attempt.codeId
-    await recordSignIn(deps, db, client, request, tried.user_id, null)
+    await recordSignIn(deps, db, client, request.origin, { userId: tried.user_id, sessionId: null, isRefused: true })
     return undefined
   })
   if (codeId === undefined) throw new Refusal('invalid_code', 'wrong, spent, superseded or expired')
   return formatAuthorizationCode(deps.secrets, { issuer: deps.settings.issuer, clientId: client.id }, codeId)
+}
+
+/** Whose right answer this is; undefined where it is wrong, or the address is not that person's any more. */
+export async function findAnsweringUser(
+  deps: Pick<ChallengeDeps, 'secrets'>,
+  db: IdentityDb,
+  tried: TriedChallenge,
+): Promise<User | undefined> {
+  if (!tried.correct || tried.user_id === null) return undefined
+  const user = await findUserById(db, tried.user_id)
+  if (user === null || user.status !== 'active' || user.email === null) return undefined
+  return Buffer.compare(contactMac(deps.secrets, user.email), tried.contact_mac) === 0 ? user : undefined
+}
+
+/** A code came back from the mailbox: the first time, whoever was signed in before never proved that it is theirs. */
+export async function noteProof(
+  db: IdentityDb,
+  userId: string,
+  contact: Uint8Array,
+  device: string | undefined,
+): Promise<void> {
+  if (await proveMailbox(db, userId)) await endAllSessions(db, userId, 'first_proof')
+  if (device !== undefined) await rememberDevice(db, hashDevice(device), contact)
 }
 
 /** Makes the session and its code, if the answer was right and the address is still that person's. */
@@ -183,10 +239,9 @@ async function signIn(
   codeId: string,
   tried: TriedChallenge,
 ): Promise<boolean> {
-  if (!tried.correct || tried.user_id === null) return false
-  const user = await findUserById(db, tried.user_id)
-  if (user === null || user.status !== 'active' || user.email === null) return false
-  if (Buffer.compare(contactMac(deps.secrets, user.email), tried.contact_mac) !== 0) return false
+  const user = await findAnsweringUser(deps, db, tried)
+  if (user === undefined) return false
+  await noteProof(db, user.id, tried.contact_mac, request.device)
   const sessionId = deps.makeId()
   const { ip, userAgent } = request.origin
   await insertSession(db, { id: sessionId, userId: user.id, clientId: client.id, amr: OTP_AMR, ip, userAgent })
@@ -202,22 +257,22 @@ async function signIn(
     org: tried.org,
     ttlSeconds: deps.settings.authorizationCodeTtlSeconds,
   })
-  await recordSignIn(deps, db, client, request, user.id, sessionId)
+  await recordSignIn(deps, db, client, request.origin, { userId: user.id, sessionId, isRefused: false })
   return true
 }
 
-function recordSignIn(
-  deps: ChallengeDeps,
+export function recordSignIn(
+  deps: Pick<ChallengeDeps, 'makeId'>,
   db: IdentityDb,
-  client: Client,
-  request: AnswerRequest,
-  userId: string | null,
-  sessionId: string | null,
+  client: { readonly id: string },
+  origin: Origin,
+  signedIn: { readonly userId: string | null; readonly sessionId: string | null; readonly isRefused: boolean },
 ): Promise<void> {
-  return recordAudit(db, deps.makeId, sessionId === null ? 'sign_in.refused' : 'sign_in.succeeded', {
-    outcome: sessionId === null ? 'refused' : 'success',
-    requestId: request.origin.requestId,
-    ip: request.origin.ip,
+  const { userId, sessionId, isRefused } = signedIn
+  return recordAudit(db, deps.makeId, isRefused ? 'sign_in.refused' : 'sign_in.succeeded', {
+    outcome: isRefused ? 'refused' : 'success',
+    requestId: origin.requestId,
+    ip: origin.ip,
     actorUserId: userId,
     clientId: client.id,
     sessionId,

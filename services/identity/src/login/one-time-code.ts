@@ -24,8 +24,9 @@ export function generateAuthSession(secrets: Pick<Secrets, 'otpKeys'>, randomByt
   return `as1.${id}.${Buffer.from(randomBytes(AUTH_SESSION_BYTES)).toString('base64url')}`
 }
 
-export function hashAuthSession(authSession: string): Uint8Array {
-  return sha256(authSession)
+/** Bound to a browser, the handle is worth nothing in another one. */
+export function hashAuthSession(authSession: string, browser?: string): Uint8Array {
+  return sha256(browser === undefined ? authSession : `${authSession} ${browser}`)
 }
 
 /** The MAC under which a code is stored and compared; undefined for a handle that we never made. */
@@ -39,4 +40,9 @@ export function codeMac(secrets: Pick<Secrets, 'otpKeys'>, authSession: string, 
 export function contactMac(secrets: Pick<Secrets, 'otpKeys'>, contact: string): Uint8Array {
   const [key] = secrets.otpKeys
   return macOf(key, 'contact1', contact)
+}
+
+/** The name under which a device is known; the table holds nothing that a cookie could be made of. */
+export function hashDevice(device: string): Uint8Array {
+  return sha256(`device ${device}`)
 }

@@ -12,6 +12,7 @@ import type { Deps } from '../deps.ts'
 import { openCompactJws, signCompactJws } from '../keys/compact-jws.ts'
 import type { KeySet } from '../keys/key-set.ts'
 import type { SignedIn, Target } from '../store/mint-state.ts'
+import { acrOf } from './acr.ts'
 
 export type MintDeps = Pick<Deps, 'settings' | 'keySet' | 'randomBytes'>
 
@@ -69,7 +70,7 @@ export function mintClientToken(
 
 function signedInClaims(signedIn: SignedIn) {
   const { user_id: sub, session_id: sid, amr } = signedIn
-  return { sub, sid, auth_time: Math.floor(signedIn.auth_time), amr }
+  return { sub, sid, auth_time: Math.floor(signedIn.auth_time), amr, acr: acrOf(amr) }
 }
 
 function mint(deps: MintDeps, nowSeconds: number, claims: Readonly<Record<string, unknown>>): MintedAccessToken {

@@ -1,4 +1,6 @@
+import type { Statement } from '@meridian/database/database'
 import { sqlStateOf, violatedConstraintOf } from '@meridian/database/sql-state'
+import { z } from 'zod'
 import type { IdentityDb } from './open-store.ts'
 
 export type NewOrganization = {
@@ -66,4 +68,19 @@ export function isMembershipOfSysAdmin(error: unknown): boolean {
 function names(error: unknown, candidates: readonly string[]): boolean {
   const constraint = violatedConstraintOf(error)
   return constraint !== undefined && candidates.includes(constraint)
+}
+
+const FIND_BRANDING: Statement = {
+  name: 'find_branding',
+  text: `SELECT name, settings -> 'branding' AS branding FROM organization
+    WHERE $1::text IN (id::text, slug) AND status IN ('active', 'maintenance')`,
+}
+
+/** An organization's name and what its settings say of its looks, unchecked. */
+export async function findBranding(
+  db: IdentityDb,
+  org: string,
+): Promise<{ name: string; branding?: unknown } | undefined> {
+  const [row] = await db.sql(FIND_BRANDING, [org])
+  return row === undefined ? undefined : z.object({ name: z.string(), branding: z.unknown() }).parse(row)
 }

@@ -7,9 +7,11 @@ const START_CHALLENGE: Statement = {
   name: 'start_challenge',
   text: `WITH t AS (SELECT meridian_now() AS now),
     person AS (SELECT id FROM user_account WHERE email = $4::text AND status = 'active'),
+    device AS (SELECT coalesce((SELECT k.device_hash FROM known_device k
+      WHERE k.device_hash = $18::bytea AND k.contact_mac = $3::bytea), ''::bytea) AS hash),
     allowed AS (
-      INSERT INTO contact_budget AS b (contact_mac, purpose, sends, last_sent_at, live_challenge_id)
-      SELECT $3::bytea, 'sign_in', ARRAY[t.now], t.now, $1::uuid FROM t
+      INSERT INTO contact_budget AS b (contact_mac, purpose, device_hash, sends, last_sent_at, live_challenge_id)
+      SELECT $3::bytea, 'sign_in', device.hash, ARRAY[t.now], t.now, $1::uuid FROM t, device
       ON CONFLICT (contact_mac, purpose, device_hash) DO UPDATE SET
         sends = (SELECT array_agg(at ORDER BY at) FROM unnest(b.sends) at
           WHERE at > excluded.last_sent_at - interval '1 day') || excluded.last_sent_at,
@@ -28,11 +30,11 @@ const START_CHALLENGE: Statement = {
       FROM t
     )
     INSERT INTO otp_challenge (id, auth_session_hash, contact_mac, purpose, client_id, user_id, code_mac,
-      code_challenge, scope, resource, org, sent, created_at, expires_at)
+      code_challenge, scope, resource, org, sent, created_at, expires_at, device_hash, interaction)
     SELECT $1::uuid, $2::bytea, $3::bytea, 'sign_in', $5::text, (SELECT id FROM person), $6::bytea,
       $7::text, $8::text, $9::text, $10::text, EXISTS (SELECT FROM allowed), t.now,
-      t.now + make_interval(secs => $17::integer)
-    FROM t RETURNING sent`,
+      t.now + make_interval(secs => $17::integer), device.hash, $19::bytea
+    FROM t, device RETURNING sent`,
 }
 
 export type NewChallenge = {
@@ -48,6 +50,10 @@ export type NewChallenge = {
   readonly org: string | null
   readonly mailId: string
   readonly sealedMail: Uint8Array
+  /** The browser that asks; it has a budget of its own if it has signed in for this contact before. */
+  readonly deviceHash: Uint8Array | null
+  /** What a sign-in page goes on with, sealed. */
+  readonly interaction: Uint8Array | null
 }
 
 export type ContactLimits = {
@@ -79,6 +85,8 @@ export async function startChallenge(db: IdentityDb, challenge: NewChallenge, li
     limits.sendsPerDay,
     limits.failuresBeforeSlow,
     limits.ttlSeconds,
+    challenge.deviceHash,
+    challenge.interaction,
   ])
   return z.object({ sent: z.boolean() }).parse(row).sent
 }
@@ -96,12 +104,13 @@ const TRY_CODE: Statement = {
       WHERE c.auth_session_hash = $1::bytea AND c.client_id = $2::text AND c.consumed_at IS NULL
         AND c.attempts < $6::integer AND c.expires_at > t.now
         AND EXISTS (SELECT FROM contact_budget b WHERE b.contact_mac = c.contact_mac AND b.purpose = c.purpose
-          AND b.live_challenge_id = c.id)
+          AND b.device_hash = c.device_hash AND b.live_challenge_id = c.id)
       RETURNING c.*
     ),
     counted AS (
       UPDATE contact_budget AS b SET failures = CASE WHEN tried.consumed_at IS NULL THEN b.failures + 1 ELSE 0 END
       FROM tried WHERE b.contact_mac = tried.contact_mac AND b.purpose = tried.purpose
+        AND b.device_hash = tried.device_hash
     )
     SELECT id::text, consumed_at IS NOT NULL AS correct, user_id::text, contact_mac, code_challenge, scope, resource,
       org FROM tried`,
@@ -166,6 +175,7 @@ const FIND_FOR_RESEND: Statement = {
       greatest(0, ceil(extract(epoch FROM c.expires_at - t.now)))::integer AS expires_in
     FROM (SELECT meridian_now() AS now) t, otp_challenge c
       JOIN contact_budget b ON b.contact_mac = c.contact_mac AND b.purpose = c.purpose
+        AND b.device_hash = c.device_hash
     WHERE c.auth_session_hash = $1::bytea AND c.client_id = $2::text AND c.consumed_at IS NULL
       AND c.expires_at > t.now - interval '1 hour'`,
 }

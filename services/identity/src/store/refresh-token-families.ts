@@ -92,7 +92,14 @@ export function lockFamilyOfCode(db: IdentityDb, codeId: string): Promise<Locked
   return lock(db, codeId, true)
 }
 
-export type FamilyEnd = 'reuse' | 'code_replay' | 'restored' | 'party_gone' | 'signed_out'
+export type FamilyEnd =
+  | 'reuse'
+  | 'code_replay'
+  | 'restored'
+  | 'party_gone'
+  | 'signed_out'
+  | 'first_proof'
+  | 'email_changed'
 
 const REVOKE_FAMILY: Statement = {
   name: 'revoke_family',

@@ -26,6 +26,11 @@ export function assertCookieRequest(client: Client, request: FastifyRequest, has
   }
 }
 
+export function clearRefreshCookie(reply: FastifyReply, issuer: string, clientId: string): void {
+  const name = refreshCookieName(issuer, clientId)
+  void reply.clearCookie(name, { path: '/', secure: true, httpOnly: true, sameSite: 'strict' })
+}
+
 /** Moves the refresh token from the answer into the cookie. */
 export function moveToCookie(
   reply: FastifyReply,

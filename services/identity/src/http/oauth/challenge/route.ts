@@ -8,6 +8,7 @@ import { assertOriginAllowed, type Client } from '../../../directory/client-rule
 import { authenticateClient, type ClientCredentials } from '../../../grants/authenticate-client.ts'
 import { answerChallenge, startChallenge } from '../../../login/challenge.ts'
 import { Refusal } from '../../../refusal.ts'
+import { findBrowser } from '../../browser-cookie.ts'
 import { parseForm } from '../../form.ts'
 import { readRetryKeyHash } from '../../idempotency-key.ts'
 import { originOf } from '../../origin.ts'
@@ -31,7 +32,7 @@ async function start(deps: Deps, request: FastifyRequest): Promise<never> {
     resource: form.resource,
     org: form.org_id?.toLowerCase(),
     authSession: form.auth_session,
-    device: undefined,
+    device: findBrowser(deps.settings.issuer, request),
   })
   // The draft's answer to a first step is an error: more is needed before anything is authorized.
   throw new OAuthError('insufficient_authorization', {
@@ -52,7 +53,7 @@ async function answer(deps: Deps, request: FastifyRequest): Promise<{ authorizat
     otp: form.otp,
     retryKeyHash: readRetryKeyHash(request),
     origin: originOf(request),
-    device: undefined,
+    device: findBrowser(deps.settings.issuer, request),
   })
   return { authorization_code: code }
 }

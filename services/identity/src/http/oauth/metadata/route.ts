@@ -1,9 +1,11 @@
 // Authorization server metadata: RFC 8414 and OpenID Connect Discovery 1.0 §3, from the same facts.
 // It lists what this server does, and nothing that it does not do yet.
 import { ACCESS_TOKEN_ALGORITHM } from '@meridian/protocol/access-token'
+import { promptSchema } from '@meridian/protocol/authorization-request'
 import { grantTypeSchema } from '@meridian/protocol/oauth'
 import type { FastifyInstance } from 'fastify'
 import type { Deps } from '../../../deps.ts'
+import { MAILBOX_ACR } from '../../../sessions/acr.ts'
 
 const CACHE_CONTROL = 'public, max-age=300'
 const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']
@@ -13,12 +15,21 @@ export function metadataRoute(app: FastifyInstance, deps: Pick<Deps, 'settings'>
   const { issuer } = deps.settings
   const document = {
     issuer,
+    authorization_endpoint: `${issuer}/oauth/authorize`,
     token_endpoint: `${issuer}/oauth/token`,
+    end_session_endpoint: `${issuer}/oauth/logout`,
     authorization_challenge_endpoint: `${issuer}/oauth/challenge`,
     revocation_endpoint: `${issuer}/oauth/revoke`,
     jwks_uri: `${issuer}/oauth/jwks`,
     scopes_supported: ['openid', 'profile', 'email'],
     response_types_supported: ['code'],
+    response_modes_supported: ['query', 'form_post'],
+    authorization_response_iss_parameter_supported: true,
+    prompt_values_supported: promptSchema.options,
+    acr_values_supported: [MAILBOX_ACR],
+    claims_parameter_supported: false,
+    request_parameter_supported: false,
+    request_uri_parameter_supported: false,
     grant_types_supported: grantTypeSchema.options,
     token_endpoint_auth_methods_supported: AUTH_METHODS,
     token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
@@ -27,7 +38,7 @@ export function metadataRoute(app: FastifyInstance, deps: Pick<Deps, 'settings'>
     code_challenge_methods_supported: ['S256'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['RS256', ACCESS_TOKEN_ALGORITHM],
-    claims_supported: ['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'amr', 'nonce', 'sid'],
+    claims_supported: ['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'amr', 'acr', 'nonce', 'sid'],
   }
   for (const path of ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']) {
     app.get(path, async (_request, reply) => {

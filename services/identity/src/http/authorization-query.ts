@@ -1,0 +1,62 @@
+// An authorization request on its way through the pages: always the query that the client sent, read again and
+// checked again at each step, so that nothing needs to be stored before a person does something.
+
+export type RawParameters = Readonly<Record<string, unknown>>
+
+export const AUTHORIZE_PATH = '/oauth/authorize'
+export const PAGE_PATHS = {
+  address: '/sign-in',
+  code: '/sign-in/code',
+  resend: '/sign-in/resend',
+  account: '/sign-in/account',
+  context: '/sign-in/context',
+  cancel: '/sign-in/cancel',
+} as const
+
+/** The query again; a repeated parameter stays repeated, so that it is refused at every step. */
+export function queryOf(raw: RawParameters): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(raw)) {
+    for (const one of Array.isArray(value) ? (value as readonly unknown[]) : [value]) {
+      if (typeof one === 'string') query.append(name, one)
+    }
+  }
+  return query.toString()
+}
+
+export function parseQuery(query: string): RawParameters {
+  const raw: Record<string, string | string[]> = {}
+  for (const [name, value] of new URLSearchParams(query)) {
+    const known = Object.hasOwn(raw, name) ? raw[name] : undefined
+    if (known === undefined) Object.defineProperty(raw, name, { value, enumerable: true, writable: true })
+    else raw[name] = [known, value].flat()
+  }
+  return raw
+}
+
+const RESUMED = 'resumed'
+
+/** Back to the authorization endpoint after a sign-in, which answered what the client wanted of one. */
+export function resumeAfterSignIn(query: string): string {
+  const resumed = new URLSearchParams(query)
+  for (const name of ['prompt', 'max_age', 'login_hint']) resumed.delete(name)
+  resumed.set(RESUMED, '1')
+  return `${AUTHORIZE_PATH}?${resumed.toString()}`
+}
+
+/** Back after a choice of account or place. */
+export function resumeAfterChoice(query: string, chosen: Readonly<Record<string, string>> = {}): string {
+  const resumed = new URLSearchParams(query)
+  resumed.delete('prompt')
+  for (const [name, value] of Object.entries(chosen)) resumed.set(name, value)
+  return `${AUTHORIZE_PATH}?${resumed.toString()}`
+}
+
+/** On without asking the person anything more. */
+export function resumeSilently(query: string): string {
+  return resumeAfterChoice(query, { prompt: 'none' })
+}
+
+export function wasResumed(raw: RawParameters): boolean {
+  return raw[RESUMED] === '1'
+}
