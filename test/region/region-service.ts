@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { heldKeysSchema } from '@meridian/protocol/jwks'
 import { createLogger } from '@meridian/service-kit/logger'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
@@ -30,6 +31,9 @@ export type Centre = {
   away: boolean
   keys: SigningKey[]
   hosts: Record<string, string>
+  /** The kids that the region said it holds, newest report first. */
+  heldKeys: string[][]
+  refusesReports: boolean
   /** Tokens that the centre takes for the host map. */
   clientTokens: Set<string>
   requests: { path: string; authorization: string | undefined; body: string }[]
@@ -41,6 +45,8 @@ export async function startCentre(t: Test): Promise<Centre> {
     away: false,
     keys: [makeSigningKey('k1')],
     hosts: { [TENANT_HOST]: 'acme', [OTHER_TENANT_HOST]: 'globex' },
+    heldKeys: [],
+    refusesReports: false,
     clientTokens: new Set(),
     requests: [],
   }
@@ -51,8 +57,10 @@ export async function startCentre(t: Test): Promise<Centre> {
     }
     const body = await readBody(request)
     centre.requests.push({ path: request.url ?? '', authorization: request.headers.authorization, body })
-    const [status, answer] = answerOf(centre, request)
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+    const [status, answer] = answerOf(centre, request, body)
+    response
+      .writeHead(status, { 'content-type': 'application/json' })
+      .end(status === 204 ? undefined : JSON.stringify(answer))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   centre.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -63,7 +71,7 @@ export async function startCentre(t: Test): Promise<Centre> {
   return centre
 }
 
-function answerOf(centre: Centre, request: IncomingMessage): [status: number, answer: unknown] {
+function answerOf(centre: Centre, request: IncomingMessage, body: string): [status: number, answer: unknown] {
   const { authorization } = request.headers
   if (request.url === '/oauth/jwks') return [200, keySet(...centre.keys)]
   if (request.url === '/oauth/token') {
@@ -75,6 +83,11 @@ function answerOf(centre: Centre, request: IncomingMessage): [status: number, an
     if (!centre.clientTokens.has(authorization?.slice('Bearer '.length) ?? '')) return [401, { code: 'invalid_token' }]
     const hosts = Object.entries(centre.hosts).map(([host, org]) => ({ host, org_id: idOf(org) }))
     return [200, { region: 'in', hosts }]
+  }
+  if (request.url === '/v1/regions/in/keys' && request.method === 'PUT') {
+    if (centre.refusesReports) return [500, { code: 'internal' }]
+    centre.heldKeys.unshift(heldKeysSchema.parse(JSON.parse(body)).kids)
+    return [204, null]
   }
   return [404, {}]
 }
@@ -107,6 +120,7 @@ export async function startRegion(t: Test, place: Place, options: { centre?: Cen
   })
   await Promise.all([deps.keys.start(), deps.hosts.start()])
   await Promise.all([deps.keys.refresh(), deps.hosts.refresh()])
+  await deps.keyReporter.settle()
   const app = await buildApp(deps, settings)
   let stopped = false
   const stop = async () => {
@@ -115,6 +129,7 @@ export async function startRegion(t: Test, place: Place, options: { centre?: Cen
     await app.close()
     deps.keys.stop()
     deps.hosts.stop()
+    deps.keyReporter.stop()
     await database.close()
   }
   t.teardown(stop)

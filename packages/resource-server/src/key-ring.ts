@@ -27,6 +27,8 @@ export interface KeyRingOptions {
   /** Lets the URL be plain http on a host that is not loopback. */
   allowInsecure?: boolean
   store: KeyStore
+  /** Called after each fetch with the published keys that are held, and would be after a restart. */
+  onHeld?: (kids: readonly string[]) => void
   fetch: typeof globalThis.fetch
   nowMs: () => number
   random: () => number
@@ -89,6 +91,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
     }
     // What is stored is replaced only once it was read: keys of a withdrawn set live on in it.
     if (!saved && loaded) await save().catch((error: unknown) => log.error({ err: error }, 'keys could not be stored'))
+    if (saved) options.onHeld?.(publishedOf(held))
     return answer.maxAgeSeconds * 1000
   }
 
@@ -129,6 +132,10 @@ function mergeKeys(held: ReadonlyMap<string, HeldKey>, published: readonly Publi
     if (isKept(withdrawn, now)) next.set(kid, withdrawn)
   }
   return next
+}
+
+function publishedOf(held: ReadonlyMap<string, HeldKey>): string[] {
+  return [...held].filter(([, key]) => key.withdrawnAtMs === null).map(([kid]) => kid)
 }
 
 function isKept(key: StoredKey, now: number): boolean {

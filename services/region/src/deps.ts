@@ -7,7 +7,9 @@ import { createKeyRing, type KeyRing } from '@meridian/resource-server/key-ring'
 import { createRevocations, type Revocations } from '@meridian/resource-server/revocations'
 import type { Logger } from '@meridian/service-kit/logger'
 import type { Configuration } from './config.ts'
+import { createCentre } from './replica/centre.ts'
 import { createHostLoader } from './replica/load-hosts.ts'
+import { createKeyReporter, type KeyReporter } from './replica/report-keys.ts'
 import { createHostStore } from './store/host-map.ts'
 import type { RegionDatabase } from './store/open-store.ts'
 import { createKeyStore } from './store/verification-keys.ts'
@@ -24,6 +26,7 @@ export type World = {
 export type Deps = {
   readonly database: RegionDatabase
   readonly keys: KeyRing
+  readonly keyReporter: KeyReporter
   readonly hosts: TenantHosts
   readonly revocations: Revocations
   readonly makeId: MakeId
@@ -33,27 +36,30 @@ export type Deps = {
 
 export function createDeps(configuration: Configuration, database: RegionDatabase, log: Logger, world: World): Deps {
   const background = { nowMs: world.nowMs, random: world.random, schedule: world.schedule, log }
+  const centre = createCentre({
+    identityUrl: configuration.IDENTITY_URL,
+    clientId: configuration.CLIENT_ID,
+    clientSecret: configuration.CLIENT_SECRET,
+    fetch: world.fetch,
+    nowMs: world.nowMs,
+  })
+  const keyReporter = createKeyReporter({ ...background, centre, region: configuration.REGION_CODE })
   return {
     database,
+    keyReporter,
     keys: createKeyRing({
       ...background,
       jwksUrl: configuration.JWKS_URL ?? `${configuration.IDENTITY_URL}/oauth/jwks`,
       allowInsecure: configuration.ALLOW_INSECURE_IDENTITY,
       store: createKeyStore(database),
+      onHeld: keyReporter.hold,
       fetch: world.fetch,
     }),
     hosts: createTenantHosts({
       ...background,
       region: configuration.REGION_CODE,
       neutralHosts: configuration.NEUTRAL_HOSTS,
-      loadHosts: createHostLoader({
-        region: configuration.REGION_CODE,
-        identityUrl: configuration.IDENTITY_URL,
-        clientId: configuration.CLIENT_ID,
-        clientSecret: configuration.CLIENT_SECRET,
-        fetch: world.fetch,
-        nowMs: world.nowMs,
-      }),
+      loadHosts: createHostLoader(centre, configuration.REGION_CODE),
       store: createHostStore(database),
     }),
     revocations: createRevocations(world.nowMs),

@@ -41,6 +41,7 @@ await runService({
         await app.close()
         deps.keys.stop()
         deps.hosts.stop()
+        deps.keyReporter.stop()
         await database.close()
       },
     }

@@ -11,7 +11,7 @@ export type CentreOptions = {
 }
 
 export interface CentreToken {
-  /** A client token of this region (RFC 6749 §4.4), the one held while it lasts. */
+  /** A client token of this region (RFC 6749 §4.4), the one held while it lasts; who ask together get one. */
   get(signal: AbortSignal): Promise<string>
   /** The centre no longer takes it. */
   forget(): void
@@ -31,6 +31,7 @@ const RENEW_EARLY_MS = 60_000
 
 export function createCentreToken(options: CentreOptions): CentreToken {
   let held: { token: string; renewAtMs: number } | null = null
+  let asking: Promise<string> | null = null
 
   async function request(signal: AbortSignal): Promise<string> {
     const response = await options.fetch(`${options.identityUrl}/oauth/token`, {
@@ -48,7 +49,13 @@ export function createCentreToken(options: CentreOptions): CentreToken {
   }
 
   return {
-    get: async (signal) => (held !== null && options.nowMs() < held.renewAtMs ? held.token : request(signal)),
+    get: async (signal) => {
+      if (held !== null && options.nowMs() < held.renewAtMs) return held.token
+      asking ??= request(signal).finally(() => {
+        asking = null
+      })
+      return asking
+    },
     forget: () => {
       held = null
     },
