@@ -95,7 +95,8 @@ const rules = [
   },
   {
     name: 'grants-apart',
-    comment: 'only dispatch.ts knows all grants; what a grant must answer is in grant.ts; authenticate-client.ts is none',
+    comment:
+      'only dispatch.ts knows all grants; what a grant must answer is in grant.ts; authenticate-client.ts is none',
     from: { path: '^services/[^/]+/src/grants/(?!(dispatch|authenticate-client)\\.ts$)' },
     to: { path: '^services/[^/]+/src/grants/', pathNot: '/grants/grant\\.ts$' },
   },

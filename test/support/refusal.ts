@@ -12,6 +12,8 @@ const STATE = `SELECT jsonb_object_agg(name, digest)::text AS state FROM (
   UNION ALL SELECT 'organization', coalesce(md5(string_agg(o::text, '|' ORDER BY o.id)), '') FROM organization o
   UNION ALL SELECT 'membership', coalesce(md5(string_agg(m::text, '|' ORDER BY m.id)), '') FROM membership m
   UNION ALL SELECT 'context', coalesce(md5(string_agg(k::text, '|' ORDER BY k.user_id, k.client_id)), '') FROM client_context k
+  UNION ALL SELECT 'client', coalesce(md5(string_agg(c::text, '|' ORDER BY c.id)), '') FROM client c
+  UNION ALL SELECT 'session context', coalesce(md5(string_agg(k::text, '|' ORDER BY k.session_id, k.org_id, k.region)), '') FROM session_context k
   UNION ALL SELECT 'revocation', coalesce(md5(string_agg(r::text, '|' ORDER BY r.seq)), '') FROM revocation r
   UNION ALL SELECT 'outbox', coalesce(md5(string_agg(m.id::text, '|' ORDER BY m.id)), '') FROM mail_outbox m
   UNION ALL SELECT 'idempotency', coalesce(md5(string_agg(i::text, '|' ORDER BY i.scope, i.key_hash)), '') FROM idempotency i

@@ -1,10 +1,11 @@
 // The token endpoint as a pipeline: (1) the client is authenticated, (2) it may use the grant, (3) the grant proves
-// who acts and where, re-reading all of it, (4) tokens are minted, (5) the answer is put together. A grant fills
-// step 3 and cannot skip another.
+// who acts and where, re-reading all of it, (4) tokens are minted, and a session's first one for a context is noted,
+// (5) the answer is put together. A grant fills step 3 and cannot skip another.
 import type { TokenResponse } from '@meridian/protocol/oauth'
 import type { TokenRequest } from '@meridian/protocol/oauth-requests'
 import { assertGrantAllowed } from '../directory/client-rules.ts'
 import { type MintedAccessToken, mintAccountToken, mintClientToken, mintRegionToken } from '../sessions/access-token.ts'
+import { type ContextUse, recordFirstToken } from '../sessions/first-token.ts'
 import { mintIdToken } from '../sessions/id-token.ts'
 import type { Client } from '../store/clients.ts'
 import { redeemAuthorizationCode } from './authorization-code.ts'
@@ -22,6 +23,7 @@ export async function issueTokens(
   assertGrantAllowed(context.client, request.grant_type)
   const proof = await prove(deps, context, request)
   const minted = mintAccessToken(deps, context.client, proof)
+  if (proof.kind === 'region') await recordFirstToken(deps, useOf(context.client, proof), context.origin)
   return answer(deps, context.client, proof, minted)
 }
 
@@ -47,6 +49,11 @@ function mintAccessToken(deps: GrantDeps, client: Client, proof: Proof): MintedA
     case 'client':
       return mintClientToken(deps, client.id, proof.scope, proof.nowSeconds)
   }
+}
+
+function useOf(client: Client, { signedIn, target }: Extract<Proof, { kind: 'region' }>): ContextUse {
+  const { session_id: sessionId, user_id: userId } = signedIn
+  return { sessionId, userId, clientId: client.id, orgId: target.org_id, region: target.region }
 }
 
 function answer(deps: GrantDeps, client: Client, proof: Proof, minted: MintedAccessToken): TokenResponse {

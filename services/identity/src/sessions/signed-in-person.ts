@@ -13,6 +13,8 @@ export type SignedInPerson = {
   /** Seconds since the epoch. */
   readonly authTime: number
   readonly amr: readonly string[]
+  /** The database's clock as it read them, in seconds since the epoch. */
+  readonly now: number
 }
 
 /** The person that an account token speaks of, if token, session, account and client are all good now. */
@@ -31,5 +33,6 @@ export async function findSignedInPerson(
     name: live.name,
     authTime: live.auth_time,
     amr: live.amr,
+    now: live.now,
   }
 }

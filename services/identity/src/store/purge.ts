@@ -3,8 +3,9 @@ import type { IdentityDb } from './open-store.ts'
 
 const BATCH_ROWS = 500
 
-/** No family is left, nor can a code open one any more. */
+/** No family is left, nor can a code open one any more; what a reused token ended stays in its owner's list a month. */
 const SESSION_IS_OVER = `created_at < meridian_now() - interval '2 days'
+  AND (revoked_reason IS DISTINCT FROM 'reuse' OR revoked_at < meridian_now() - interval '30 days')
   AND NOT EXISTS (SELECT FROM refresh_token_family f WHERE f.session_id = session.id)`
 
 /** What is over and of no further use: table, key columns, and the condition under which a row may go. */
