@@ -19,7 +19,7 @@ import { originOf } from '../../origin.ts'
 import type { RateLimit } from '../../rate-limits.ts'
 import { PAGE, seeOther, sendPage } from '../../send-page.ts'
 import { clearSignOnCookie, readSignOnSecret } from '../../sign-on-cookie.ts'
-import { clearRefreshCookie } from '../refresh-cookie.ts'
+import { clearRefreshCookies } from '../refresh-cookie.ts'
 
 const confirmationSchema = z.object({
   csrf: z.string().min(1).max(100),
@@ -81,7 +81,7 @@ function frameOf(deps: Deps, checked: CheckedLogout): Frame {
 function leave(deps: Deps, reply: FastifyReply, checked: CheckedLogout, endedClients: readonly string[]) {
   const { issuer } = deps.settings
   clearSignOnCookie(issuer, reply)
-  for (const clientId of new Set(endedClients)) clearRefreshCookie(reply, issuer, clientId)
+  for (const clientId of new Set(endedClients)) clearRefreshCookies(reply, issuer, clientId)
   void reply.header('clear-site-data', '"storage"')
   if (checked.returnUrl !== null) return seeOther(reply, checked.returnUrl)
   return sendPage(

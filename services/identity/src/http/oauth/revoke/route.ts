@@ -10,7 +10,7 @@ import { parseForm } from '../../form.ts'
 import { readRetryKeyHash } from '../../idempotency-key.ts'
 import { originOf } from '../../origin.ts'
 import type { RateLimit } from '../../rate-limits.ts'
-import { assertCookieRequest, clearRefreshCookie, refreshCookieName } from '../refresh-cookie.ts'
+import { assertCookieRequest, clearRefreshCookies, readRefreshCookie } from '../refresh-cookie.ts'
 
 export function revokeRoute(app: FastifyInstance, deps: Deps, rateLimit: RateLimit): void {
   app.post('/oauth/revoke', { config: { rateLimit } }, async (request, reply) => {
@@ -21,9 +21,8 @@ export function revokeRoute(app: FastifyInstance, deps: Deps, rateLimit: RateLim
     let { token } = form
     if (client.refreshTransport === 'cookie') {
       assertCookieRequest(client, request, readRetryKeyHash(request) !== null)
-      const name = refreshCookieName(deps.settings.issuer, client.id)
-      token = request.cookies[name]
-      clearRefreshCookie(reply, deps.settings.issuer, client.id)
+      token = readRefreshCookie(deps, client, request)
+      clearRefreshCookies(reply, deps.settings.issuer, client.id)
       if (token === undefined) return reply.code(200).send()
     }
     if (token === undefined) throw new Refusal('invalid_request', 'no token', 'token: is missing')

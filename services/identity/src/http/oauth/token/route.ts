@@ -13,10 +13,9 @@ import { parseForm } from '../../form.ts'
 import { readRetryKeyHash } from '../../idempotency-key.ts'
 import { originOf } from '../../origin.ts'
 import type { RateLimit } from '../../rate-limits.ts'
-import { assertCookieRequest, moveToCookie, refreshCookieName } from '../refresh-cookie.ts'
+import { assertCookieRequest, moveToCookie, readRefreshCookie } from '../refresh-cookie.ts'
 
 export function tokenRoute(app: FastifyInstance, deps: Deps, rateLimit: RateLimit): void {
-  const { issuer, refreshAbsoluteSeconds } = deps.settings
   app.post('/oauth/token', { config: { rateLimit } }, async (request, reply) => {
     const form = parseTokenRequest(request)
     const { authorization, origin } = request.headers
@@ -27,14 +26,14 @@ export function tokenRoute(app: FastifyInstance, deps: Deps, rateLimit: RateLimi
     const bySession = form.grant_type === 'authorization_code' || form.grant_type === 'refresh_token'
     const byCookie = client.refreshTransport === 'cookie' && bySession
     if (byCookie) assertCookieRequest(client, request, retryKeyHash !== null)
-    const carried = byCookie ? readFromCookie(issuer, client, request, form) : form
+    const carried = byCookie ? readFromCookie(deps, client, request, form) : form
     const response = await issueTokens(
       deps,
       { client, retryKeyHash, origin: originOf(request), isAnswered: () => reply.sent },
       carried,
     )
     void reply.header('pragma', 'no-cache')
-    return byCookie ? moveToCookie(reply, issuer, client, response, refreshAbsoluteSeconds) : response
+    return byCookie ? moveToCookie(reply, deps, client, response) : response
   })
 }
 
@@ -48,12 +47,12 @@ function parseTokenRequest(request: FastifyRequest): TokenRequest {
   return parseForm(tokenRequestSchema, request)
 }
 
-function readFromCookie(issuer: string, client: Client, request: FastifyRequest, form: TokenRequest): TokenRequest {
+function readFromCookie(deps: Deps, client: Client, request: FastifyRequest, form: TokenRequest): TokenRequest {
   if (form.grant_type !== 'refresh_token') return form
   if (form.refresh_token !== undefined) {
     throw new Refusal('invalid_request', 'a refresh token in the body', 'refresh_token: this client uses its cookie')
   }
-  const token = request.cookies[refreshCookieName(issuer, client.id)]
+  const token = readRefreshCookie(deps, client, request)
   if (token === undefined) throw new Refusal('invalid_grant', 'no refresh cookie')
   return { ...form, refresh_token: token }
 }
