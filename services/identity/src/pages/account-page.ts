@@ -1,3 +1,4 @@
+import { FORM_SCRIPT } from './browser-script.ts'
 import { hiddenFields, otherWays } from './form.ts'
 import { html, named, plain } from './html.ts'
 import { type Frame, type Page, renderPage } from './page.ts'
@@ -17,6 +18,7 @@ export function renderAccount(frame: Frame, view: AccountView): Page {
   const { title, lead, continueAs, other } = texts.account
   return renderPage(frame, {
     title,
+    script: FORM_SCRIPT,
     content: html`<h1>${title}</h1>
 <p class="lead">${lead(named(view.clientName))}</p>
 <form method="post" action="/sign-in/account">

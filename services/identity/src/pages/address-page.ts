@@ -1,3 +1,4 @@
+import { FORM_SCRIPT } from './browser-script.ts'
 import { emailField, errorMessage, hiddenFields, otherWays } from './form.ts'
 import { html, named, plain } from './html.ts'
 import { type Frame, type Page, renderPage } from './page.ts'
@@ -19,6 +20,7 @@ export function renderAddress(frame: Frame, view: AddressView): Page {
   return renderPage(frame, {
     title,
     hasError: error !== null,
+    script: FORM_SCRIPT,
     content: html`<h1>${title}</h1>
 <p class="lead">${lead(named(view.clientName))}</p>
 <form method="post" action="/sign-in">

@@ -1,7 +1,8 @@
+import { CODE_SCRIPT } from './browser-script.ts'
 import { codeField, errorMessage, hiddenFields, otherWays, resendForm } from './form.ts'
 import { html, named, plain } from './html.ts'
 import { type Frame, type Page, renderPage } from './page.ts'
-import { textsFor } from './texts.ts'
+import { count, textsFor } from './texts.ts'
 
 export type CodeView = {
   readonly csrf: string
@@ -18,12 +19,13 @@ export type CodeView = {
 /** Says the same whether the address has an account or not. */
 export function renderCode(frame: Frame, view: CodeView): Page {
   const texts = textsFor(frame.language)
-  const { title, sentTo, validFor, check, wrongCode, otherAddress } = texts.code
+  const { title, sentTo, validFor, spam, check, wrongCode, otherAddress } = texts.code
   const error = view.error && wrongCode
   const fields = { csrf: view.csrf, flow: view.flow }
   return renderPage(frame, {
     title,
     hasError: error !== null,
+    script: CODE_SCRIPT,
     content: html`<h1>${title}</h1>
 <p class="lead">${sentTo(named(view.email))}</p>
 <form method="post" action="/sign-in/code">
@@ -31,7 +33,7 @@ ${hiddenFields(fields)}
 ${errorMessage(error)}
 ${codeField(texts, error)}
 <button>${check}</button>
-<p class="note">${validFor(view.expiresInMinutes)}</p>
+<p class="note">${count(texts, validFor, view.expiresInMinutes)} ${spam}</p>
 </form>
 ${resendForm(texts, '/sign-in/resend', fields, view.resendInSeconds)}
 ${otherWays(

@@ -1,3 +1,4 @@
+import { CONTEXT_SCRIPT } from './browser-script.ts'
 import { hiddenFields, otherWays } from './form.ts'
 import { type Html, html, named } from './html.ts'
 import { type Frame, type Page, renderPage } from './page.ts'
@@ -29,6 +30,7 @@ export function renderContext(frame: Frame, view: ContextView): Page {
   const { title, lead, later } = texts.context
   return renderPage(frame, {
     title,
+    script: CONTEXT_SCRIPT,
     content: html`<h1>${title}</h1>
 <p class="lead">${lead(named(view.clientName))}</p>
 ${view.contexts.length > UNFILTERED_CONTEXTS ? filterField(texts) : null}
@@ -56,8 +58,8 @@ ${contexts.map(
 
 /** Without script there is nothing to filter with, so it stays hidden. */
 function filterField(texts: Texts): Html {
-  const { filter, shown, shownOne, shownNone } = texts.context
-  return html`<p class="field" data-filter hidden><label for="filter">${filter}</label>
+  const { filter, shown, shownNone } = texts.context
+  return html`<div class="filter" data-filter hidden><p class="field"><label for="filter">${filter}</label>
 <input id="filter" type="search" autocomplete="off" spellcheck="false"></p>
-<p class="told" role="status" data-told data-none="${shownNone}" data-one="${shownOne}" data-many="${shown(0)}"></p>`
+<p class="told" role="status" data-counted="${JSON.stringify(shown)}" data-none="${shownNone}"></p></div>`
 }

@@ -1,4 +1,6 @@
 // OAuth 2.0 Form Post Response Mode: the browser carries the answer to the client in a form, by itself where it can.
+
+import { SUBMIT_SCRIPT } from './browser-script.ts'
 import { hiddenFields } from './form.ts'
 import { html } from './html.ts'
 import { safeUrl, sourceOf } from './links.ts'
@@ -20,6 +22,7 @@ export function renderFormPost(frame: Frame, view: FormPostView): Page {
     { ...frame, formTargets: target === null ? frame.formTargets : [...frame.formTargets, target] },
     {
       title,
+      script: SUBMIT_SCRIPT,
       content: html`<h1>${title}</h1>
 <p class="lead">${lead}</p>
 <form method="post" action="${action}" data-submit-now>

@@ -1,7 +1,7 @@
 // The parts that forms share: hidden fields, the two inputs, what went wrong, and the ways out.
 import { type Html, html } from './html.ts'
 import { safeUrl } from './links.ts'
-import type { Texts } from './texts.ts'
+import { count, type Texts } from './texts.ts'
 
 export function hiddenFields(fields: Readonly<Record<string, string>>): Html {
   return html`${Object.entries(fields).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}`
@@ -43,7 +43,7 @@ export function resendForm(
   const seconds = Math.max(0, Math.ceil(resendInSeconds))
   return html`<form class="resend" method="post" action="${action}" data-resend-in="${seconds}" data-resend-ready="${texts.code.resendReady}">
 ${hiddenFields(fields)}<button class="quiet">${texts.code.resend}</button>
-<p class="wait" data-wait>${seconds > 0 ? texts.code.resendWait(html`<span data-seconds>${seconds}</span>`) : null}</p>
+<p class="wait" data-counted="${JSON.stringify(texts.code.resendWait)}">${seconds > 0 ? count(texts, texts.code.resendWait, seconds) : null}</p>
 <p class="told" role="status" data-told></p>
 </form>`
 }

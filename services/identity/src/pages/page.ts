@@ -1,7 +1,8 @@
 // The hosted pages of the sign-in: HTML out of a view, and the content security policy that fits it, nothing else.
 // The routes that answer them, with their cookies and forms, are in http/pages and http/oauth/authorize.
 // They work without script; browser-script.ts makes them better. All texts are in texts.ts.
-import { brandMark, brandStyle } from './brand.ts'
+import { brandMark, brandStyle, SIGN } from './brand.ts'
+import { GLOBE } from './globe.ts'
 import { Html, html, named, plain } from './html.ts'
 import { type InlineCode, inlineCode } from './inline-code.ts'
 import { formTarget } from './links.ts'
@@ -31,7 +32,7 @@ export type Body = {
   readonly title: string
   readonly hasError?: boolean
   readonly content: Html
-  /** A whole script of the page's own, which must be known when the module loads. */
+  /** One of browser-script.ts. */
   readonly script?: InlineCode
 }
 
@@ -54,11 +55,14 @@ export function renderPage(frame: Frame, body: Body): Page {
 ${colours ? html`<style>${new Html(colours.source)}</style>` : null}
 </head>
 <body>
-<main>
+${GLOBE}
+<div class="panel">
 <header>${mark.header}</header>
+<main>
 ${body.content}
 </main>
-${frame.brand ? html`<footer>${texts.frame.with(named(frame.productName))}</footer>` : null}
+${frame.brand ? html`<footer>${SIGN}<span>${texts.frame.with(named(frame.productName))}</span></footer>` : null}
+</div>
 ${body.script ? html`<script>${new Html(body.script.source)}</script>` : null}
 </body>
 </html>

@@ -1,3 +1,4 @@
+import { SIGN_OUT_SCRIPT } from './browser-script.ts'
 import { hiddenFields } from './form.ts'
 import { html, named } from './html.ts'
 import { type Frame, type Page, renderPage } from './page.ts'
@@ -16,6 +17,7 @@ export function renderSignOut(frame: Frame, view: SignOutView): Page {
   const { title, lead, leadNobody, asked, thisBrowser, everywhere, everywhereMeans, stay, stayHow } = texts.signOut
   return renderPage(frame, {
     title,
+    script: SIGN_OUT_SCRIPT,
     content: html`<h1>${title}</h1>
 <p class="lead">${view.clientName === null ? null : html`${asked(named(view.clientName))} `}${view.email === null ? leadNobody : lead(named(view.email))}</p>
 <form method="post" action="/oauth/logout">

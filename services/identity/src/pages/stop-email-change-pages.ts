@@ -1,5 +1,6 @@
 // The pages that stop a change of a person's email address, or undo one, from the address that the account had.
 // No sign-in is needed, since the account may be in other hands: the old address proves itself with a code.
+import { CODE_SCRIPT, FORM_SCRIPT } from './browser-script.ts'
 import { codeField, emailField, errorMessage, hiddenFields, resendForm } from './form.ts'
 import { html, named } from './html.ts'
 import { type Frame, type Page, renderPage } from './page.ts'
@@ -19,6 +20,7 @@ export function renderStopAddress(frame: Frame, view: StopAddressView): Page {
   return renderPage(frame, {
     title,
     hasError: error !== null,
+    script: FORM_SCRIPT,
     content: html`<h1>${title}</h1>
 <p class="lead">${lead}</p>
 <form method="post" action="/email-change/stop">
@@ -46,6 +48,7 @@ export function renderStopCode(frame: Frame, view: StopCodeView): Page {
   return renderPage(frame, {
     title: texts.code.title,
     hasError: error !== null,
+    script: CODE_SCRIPT,
     content: html`<h1>${texts.code.title}</h1>
 <p class="lead">${codeLead(named(view.email))}</p>
 <form method="post" action="/email-change/stop/code">

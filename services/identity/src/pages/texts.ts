@@ -13,6 +13,9 @@ export type ErrorPageCode =
   | 'internal'
   | 'not_found'
 
+/** One text for each plural form of the language; # stands for the number. */
+export type Counted = Readonly<Partial<Record<Intl.LDMLPluralRule, string>>> & { readonly other: string }
+
 /** What happened, what to do about it, and a line for whoever wrote the application. */
 type ErrorText = {
   readonly title: string
@@ -43,12 +46,13 @@ export type Texts = {
   readonly code: {
     readonly title: string
     readonly sentTo: (email: Html) => Html
-    readonly validFor: (minutes: number) => string
+    readonly validFor: Counted
+    readonly spam: string
     readonly label: string
     readonly check: string
     readonly wrongCode: string
     readonly resend: string
-    readonly resendWait: (seconds: Html) => Html
+    readonly resendWait: Counted
     readonly resendReady: string
     readonly otherAddress: string
   }
@@ -62,8 +66,7 @@ export type Texts = {
     readonly title: string
     readonly lead: (client: Html) => Html
     readonly filter: string
-    readonly shown: (count: number) => string
-    readonly shownOne: string
+    readonly shown: Counted
     readonly shownNone: string
     readonly roles: Readonly<Record<string, string>>
     readonly later: string
@@ -138,15 +141,16 @@ export const ENGLISH = {
   code: {
     title: 'Enter your code',
     sentTo: (email) => html`If ${email} is known here, a code of six digits is on its way to it.`,
-    validFor: (minutes) =>
-      minutes === 1
-        ? 'The code is valid for 1 minute. Nothing there? Look in the spam folder too.'
-        : `The code is valid for ${minutes} minutes. Nothing there? Look in the spam folder too.`,
+    validFor: { one: 'The code is valid for # minute.', other: 'The code is valid for # minutes.' },
+    spam: 'Nothing there? Look in the spam folder too.',
     label: 'Code from the mail',
     check: 'Sign in',
     wrongCode: 'That is not the code, or it no longer works. Take the newest mail, or ask for another code.',
     resend: 'Send another code',
-    resendWait: (seconds) => html`You can ask for another code in ${seconds} seconds.`,
+    resendWait: {
+      one: 'You can ask for another code in # second.',
+      other: 'You can ask for another code in # seconds.',
+    },
     resendReady: 'You can ask for another code now.',
     otherAddress: 'Use another address',
   },
@@ -160,8 +164,7 @@ export const ENGLISH = {
     title: 'Where will you work?',
     lead: (client) => html`You can change this in ${client} at any time.`,
     filter: 'Filter by organization, region or role',
-    shown: (count) => `${count} places are shown.`,
-    shownOne: '1 place is shown.',
+    shown: { one: '# place is shown.', other: '# places are shown.' },
     shownNone: 'Nothing fits.',
     roles: { manager: 'Manager', member: 'Member', viewer: 'Viewer' },
     later: 'Decide later',
@@ -302,4 +305,9 @@ const LANGUAGES: Readonly<Record<string, Texts>> = { en: ENGLISH }
 export function textsFor(language: string | undefined): Texts {
   const tag = language?.toLowerCase() ?? ''
   return LANGUAGES[tag] ?? LANGUAGES[tag.split('-')[0] ?? ''] ?? ENGLISH
+}
+
+export function count(texts: Texts, counted: Counted, number: number): string {
+  const form = new Intl.PluralRules(texts.language).select(number)
+  return (counted[form] ?? counted.other).replace('#', String(number))
 }
