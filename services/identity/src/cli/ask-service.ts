@@ -1,8 +1,9 @@
 import { request } from 'node:http'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
+import type { Progress } from './command.ts'
 import { commandSocketPath } from './command-socket.ts'
-import { CommandError, type CommandName, type Progress } from './commands.ts'
+import { CommandError, type CommandName } from './commands.ts'
 
 const lineSchema = z.union([
   z.strictObject({ progress: z.strictObject({ done: z.number(), total: z.number() }) }),

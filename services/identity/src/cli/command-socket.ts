@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Logger } from '@meridian/service-kit/logger'
 import { z } from 'zod'
-import { type CommandDeps, CommandError, isCommandName, runCommand } from './commands.ts'
+import type { CommandDeps } from './command.ts'
+import { CommandError, isCommandName, runCommand } from './commands.ts'
 
 /** A socket's path may have some hundred bytes; a longer one moves to the system's temporary folder. */
 const MAX_PATH_BYTES = 100

@@ -3,26 +3,12 @@
 import { emailAddressSchema } from '@meridian/protocol/email-address'
 import { displayNameSchema } from '@meridian/protocol/orgs'
 import { z } from 'zod'
-import type { Deps } from '../deps.ts'
 import { appointFirstSysAdmin } from '../directory/appoint-sys-admin.ts'
 import { directoryDocumentSchema, importDirectory } from '../directory/import-directory.ts'
 import { Refusal } from '../refusal.ts'
 import { declareRestored } from '../sessions/restored.ts'
-
-export type CommandDeps = Pick<Deps, 'db' | 'makeId'>
-
-type Command<S extends z.ZodType> = {
-  readonly summary: string
-  readonly usage: string
-  readonly input: S
-  readonly run: (deps: CommandDeps, input: z.output<S>, onProgress: Progress) => Promise<Record<string, unknown>>
-}
-
-export type Progress = (done: number, total: number) => void
-
-function command<S extends z.ZodType>(definition: Command<S>): Command<S> {
-  return definition
-}
+import { type CommandDeps, command, type Progress } from './command.ts'
+import { KEY_COMMANDS } from './key-commands.ts'
 
 export const COMMANDS = {
   'create-sys-admin': command({
@@ -48,6 +34,7 @@ export const COMMANDS = {
     input: z.strictObject({ dryRun: z.boolean().default(false) }),
     run: (deps, { dryRun }) => declareRestored(deps, dryRun),
   }),
+  ...KEY_COMMANDS,
 } as const
 
 export type CommandName = keyof typeof COMMANDS

@@ -4,6 +4,7 @@
 import type { TokenResponse } from '@meridian/protocol/oauth'
 import type { TokenRequest } from '@meridian/protocol/oauth-requests'
 import { assertGrantAllowed } from '../directory/client-rules.ts'
+import { pinSigningKeys } from '../keys/keep-key-set.ts'
 import { type MintedAccessToken, mintAccountToken, mintClientToken, mintRegionToken } from '../sessions/access-token.ts'
 import { type ContextUse, recordFirstToken } from '../sessions/first-token.ts'
 import { mintIdToken } from '../sessions/id-token.ts'
@@ -21,10 +22,11 @@ export async function issueTokens(
   request: TokenRequest,
 ): Promise<TokenResponse> {
   assertGrantAllowed(context.client, request.grant_type)
-  const proof = await prove(deps, context, request)
-  const minted = mintAccessToken(deps, context.client, proof)
+  const signing = { ...deps, keySet: pinSigningKeys(deps) }
+  const proof = await prove(signing, context, request)
+  const minted = mintAccessToken(signing, context.client, proof)
   if (proof.kind === 'region') await recordFirstToken(deps, useOf(context.client, proof), context.origin)
-  return answer(deps, context.client, proof, minted)
+  return answer(signing, context.client, proof, minted)
 }
 
 function prove(deps: GrantDeps, context: GrantContext, request: TokenRequest): Promise<Proof> {

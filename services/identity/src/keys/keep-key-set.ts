@@ -40,10 +40,10 @@ export async function holdKeySet(deps: KeySetDeps): Promise<HeldKeySet> {
   async function confirm(): Promise<void> {
     const askedAt = deps.now()
     try {
-      const current = await readKeyVersion(deps.db)
-      if (current !== version) {
+      const versionNow = await readKeyVersion(deps.db)
+      if (versionNow !== version) {
         keySet = await loadKeySet(deps.db, deps.secrets, deps.randomBytes)
-        version = current
+        version = versionNow
         warnOfUnopened(deps.log, keySet)
       }
       confirmedAt = askedAt
@@ -80,6 +80,16 @@ export async function keepKeySet(deps: KeySetDeps): Promise<{ current: () => Key
       await confirming
     },
   }
+}
+
+/**
+ * The key set of one request. Throws Refusal (temporarily_unavailable) where it may not sign, which must come before
+ * anything is consumed: a refresh token that was rotated for nothing would look stolen the next time.
+ */
+export function pinSigningKeys(deps: { readonly keySet: () => KeySet }): () => KeySet {
+  const keySet = deps.keySet()
+  void keySet.active
+  return () => keySet
 }
 
 const withoutSigningOf = new WeakMap<KeySet, KeySet>()

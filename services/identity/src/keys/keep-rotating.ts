@@ -1,12 +1,12 @@
 // The keeper: once a minute each process sees whether a key is due. Several may; changeKeys lets one of them do it.
 import type { Logger } from '@meridian/service-kit/logger'
 import { readLivingKeys } from '../store/signing-keys.ts'
-import { dueTransitions, readinessOf } from './life-cycle.ts'
+import { dueTransitions, type KeyPolicy, readinessOf } from './life-cycle.ts'
 import { changeKeys, type RotateDeps } from './rotate-keys.ts'
 
 const LOOK_EVERY_MS = 60_000
 
-type KeeperDeps = RotateDeps & { readonly log: Logger }
+type KeeperDeps = RotateDeps & { readonly settings: KeyPolicy; readonly log: Logger }
 
 /** Does what is due, once. */
 async function rotateDueKeys(deps: KeeperDeps): Promise<void> {

@@ -3,7 +3,7 @@
 import { ACCESS_TOKEN_MAX_TTL_SECONDS } from '@meridian/protocol/access-token'
 
 export type SigningAlgorithm = 'ES256' | 'RS256'
-export const ALGORITHMS: readonly SigningAlgorithm[] = ['ES256', 'RS256']
+export const ALGORITHMS = ['ES256', 'RS256'] as const satisfies readonly SigningAlgorithm[]
 
 /** What the JWKS is sent with: RFC 9111 §5.2.2.1, RFC 5861 §4. */
 export const JWKS_MAX_AGE_SECONDS = 300

@@ -17,7 +17,9 @@ import {
 import { generateSigningKey } from './generate-signing-key.ts'
 import { type KeyView, keysOf, type SigningAlgorithm, type Transition } from './life-cycle.ts'
 
-export type RotateDeps = Pick<Deps, 'db' | 'secrets' | 'settings' | 'makeId' | 'randomBytes'>
+export type RotateDeps = Pick<Deps, 'db' | 'makeId' | 'randomBytes'> & {
+  readonly secrets: Pick<Deps['secrets'], 'sealKeys'>
+}
 
 /** What was done, or would be; the kid of a key that is yet to be made is null. */
 export type KeyChange = Omit<Transition, 'kid'> & { readonly kid: string | null }

@@ -107,6 +107,15 @@ export async function revokeSigningKey(db: IdentityDb, kid: string): Promise<boo
   return isDone(await db.sql(REVOKE, [kid]))
 }
 
+const RESEAL: Statement = {
+  name: 'reseal_signing_key',
+  text: "UPDATE signing_key SET sealed_private_key = $2::bytea WHERE kid = $1::text AND status <> 'retired' RETURNING kid",
+}
+
+export async function replaceSealedKey(db: IdentityDb, kid: string, sealed: Uint8Array): Promise<boolean> {
+  return isDone(await db.sql(RESEAL, [kid, sealed]))
+}
+
 const LOCK: Statement = {
   name: 'lock_signing_keys',
   text: "SELECT true AS locked FROM pg_advisory_xact_lock(hashtext('meridian signing keys'))",
