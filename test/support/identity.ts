@@ -328,7 +328,8 @@ export async function authorize(
   const { authSession, verifier, reply } = await startChallenge(identity, email, form, headers)
   if (!challengeStartedSchema.safeParse(reply.body).success) throw new Error(`challenge: ${reply.text}`)
   const otp = await codeMailedTo(identity, email)
-  const client = { client_id: form['client_id'] ?? 'native' }
+  const { client_id: clientId = 'native', client_secret: secret } = form
+  const client = { client_id: clientId, ...(secret === undefined ? {} : { client_secret: secret }) }
   const answer = await identity.post('/oauth/challenge', { ...client, auth_session: authSession, otp }, headers)
   if (answer.status !== 200) throw new Error(`answer: ${answer.text}`)
   return { code: challengeAnsweredSchema.parse(answer.body).authorization_code, verifier }

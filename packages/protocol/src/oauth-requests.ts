@@ -84,3 +84,9 @@ export const revocationRequestSchema = z.object({
   token: text(4096),
   token_type_hint: text(50),
 })
+
+/** RFC 7662 §2.1. The hint is not needed: no two kinds of our tokens look alike. */
+export const introspectionRequestSchema = z.object({ ...clientCredentials, token: z.string().min(1).max(4096) })
+
+/** RFC 6750 §2.2. */
+export const userInfoRequestSchema = z.object({ access_token: text(4096) })

@@ -22,6 +22,9 @@ export const oauthErrorCodeSchema = z.enum([
   'unauthorized_client',
   'unsupported_grant_type',
   'invalid_scope',
+  // RFC 6750 §3.1
+  'invalid_token',
+  'insufficient_scope',
   // RFC 7009 §2.2.1
   'unsupported_token_type',
   // RFC 8707 §2

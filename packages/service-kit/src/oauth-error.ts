@@ -9,6 +9,8 @@ const OAUTH_ERRORS: Readonly<Record<OAuthErrorCode, readonly [status: number, de
   invalid_grant: [400, 'The grant is invalid, expired, revoked, or was issued to another client'],
   unauthorized_client: [400, 'The client may not use this grant'],
   unsupported_grant_type: [400, 'The grant type is not supported'],
+  invalid_token: [401, 'The access token is invalid or expired'],
+  insufficient_scope: [403, 'The access token has not the scope that this needs'],
   unsupported_token_type: [400, 'Tokens of this type cannot be revoked; they end with their session'],
   invalid_scope: [400, 'The scope is unknown, malformed, or exceeds what was granted'],
   invalid_target: [400, 'The resource or organization is unknown or not available to this session'],

@@ -13,11 +13,13 @@ import { registerCors } from './http/cors.ts'
 import { createSendError } from './http/errors.ts'
 import { authorizeRoute } from './http/oauth/authorize/route.ts'
 import { challengeRoute } from './http/oauth/challenge/route.ts'
+import { introspectRoute } from './http/oauth/introspect/route.ts'
 import { jwksRoute } from './http/oauth/jwks/route.ts'
 import { logoutRoute } from './http/oauth/logout/route.ts'
 import { metadataRoute } from './http/oauth/metadata/route.ts'
 import { revokeRoute } from './http/oauth/revoke/route.ts'
 import { tokenRoute } from './http/oauth/token/route.ts'
+import { userInfoRoute } from './http/oauth/userinfo/route.ts'
 import { signInPages } from './http/pages/route.ts'
 import { registerRateLimits } from './http/rate-limits.ts'
 
@@ -57,6 +59,8 @@ export async function buildApp(deps: Deps, options: AppOptions): Promise<Fastify
     challengeRoute(oauth, deps, { max: options.challengesPerMinute, timeWindow: MINUTE_MS })
     tokenRoute(oauth, deps, { max: options.tokenRequestsPerMinute, timeWindow: MINUTE_MS })
     revokeRoute(oauth, deps, { max: options.tokenRequestsPerMinute, timeWindow: MINUTE_MS })
+    introspectRoute(oauth, deps, { max: options.tokenRequestsPerMinute, timeWindow: MINUTE_MS })
+    userInfoRoute(oauth, deps, { max: options.tokenRequestsPerMinute, timeWindow: MINUTE_MS })
     const pages = { max: options.pageRequestsPerMinute, timeWindow: MINUTE_MS }
     authorizeRoute(oauth, deps, pages)
     logoutRoute(oauth, deps, pages)

@@ -8,8 +8,8 @@ import { findSignedInPerson } from '../sessions/signed-in-person.ts'
 
 const TOKEN = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i
 
-/** The bearer token of the Authorization header, the only place where one is looked for (RFC 6750 §2.1). */
-function readBearer(request: FastifyRequest): string {
+/** The bearer token of the Authorization header (RFC 6750 §2.1). */
+export function readBearer(request: FastifyRequest): string {
   const { authorization } = request.headers
   if (authorization === undefined) throw new Refusal('missing_token', 'no Authorization header')
   const token = TOKEN.exec(authorization)?.[1]
@@ -22,7 +22,16 @@ export async function authenticatePerson(
   deps: Pick<Deps, 'db' | 'settings' | 'keySet'>,
   request: FastifyRequest,
 ): Promise<SignedInPerson> {
-  const claims = openAccountToken(deps, readBearer(request))
+  return personOf(deps, request, readBearer(request))
+}
+
+/** The same, of a token that the endpoint found elsewhere. */
+export async function personOf(
+  deps: Pick<Deps, 'db' | 'settings' | 'keySet'>,
+  request: FastifyRequest,
+  token: string,
+): Promise<SignedInPerson> {
+  const claims = openAccountToken(deps, token)
   if (claims === undefined) throw new Refusal('invalid_token', 'no account token of ours')
   const person = await findSignedInPerson(deps.db, claims)
   if (person === undefined) throw new Refusal('invalid_token', 'expired, or its session is over')

@@ -99,6 +99,8 @@ function sendPageError(
 
 const sendError: SendError = (error, request, reply) => {
   if (error instanceof Refusal) request.logFields = { ...request.logFields, problem_code: error.code }
+  if (error instanceof Refusal && request.routeOptions.url === '/oauth/userinfo')
+    return sendOAuthError(reply, bearerError(error))
   if (request.url.startsWith('/oauth/'))
     return sendOAuthError(reply, error instanceof Refusal ? oauthError(error) : oauthErrorOf(error))
   return sendProblem(reply, error instanceof Refusal ? problem(error) : problemOf(error))
@@ -106,6 +108,18 @@ const sendError: SendError = (error, request, reply) => {
 
 function oauthError(refusal: Refusal): OAuthError {
   return new OAuthError(OAUTH_CODES[refusal.code] ?? 'server_error', { description: refusal.detail, cause: refusal })
+}
+
+/** RFC 6750 §3, where a bearer token is shown to an OAuth endpoint. */
+function bearerError(refusal: Refusal): OAuthError {
+  const { code, detail: description } = refusal
+  if (code === 'invalid_token' || code === 'missing_token') {
+    return new OAuthError('invalid_token', { headers: { 'www-authenticate': CHALLENGES[code] ?? '' }, cause: refusal })
+  }
+  const error = code === 'insufficient_scope' ? code : (OAUTH_CODES[code] ?? 'server_error')
+  const scope = code === 'insufficient_scope' ? ', scope="openid"' : ''
+  const headers = { 'www-authenticate': `Bearer error="${error}"${scope}` }
+  return new OAuthError(error, { description, headers, cause: refusal })
 }
 
 function challengeOf(refusal: Refusal): string | undefined {

@@ -7,6 +7,8 @@ import {
   accountTokenClaimsSchema,
   type ClientTokenClaims,
   clientTokenClaimsSchema,
+  type RegionTokenClaims,
+  regionTokenClaimsSchema,
 } from '@meridian/protocol/access-token'
 import type { Deps } from '../deps.ts'
 import { openCompactJws, signCompactJws } from '../keys/compact-jws.ts'
@@ -105,6 +107,15 @@ export function openClientToken(
 ): ClientTokenClaims | undefined {
   const parsed = clientTokenClaimsSchema.safeParse(open(deps, token))
   return parsed.success && isOurs(deps, parsed.data) ? parsed.data : undefined
+}
+
+/** A region token of ours. Which region it is for is for the caller to look at. */
+export function openRegionToken(
+  deps: Pick<MintDeps, 'settings' | 'keySet'>,
+  token: string,
+): RegionTokenClaims | undefined {
+  const parsed = regionTokenClaimsSchema.safeParse(open(deps, token))
+  return parsed.success && parsed.data.iss === deps.settings.issuer ? parsed.data : undefined
 }
 
 /** Whether we signed this as an access token of any shape. */

@@ -9,7 +9,10 @@ export type SignedInPerson = {
   readonly clientId: string
   readonly platformRole: 'sys_admin' | null
   readonly email: string | null
+  readonly isEmailVerified: boolean
   readonly name: string
+  /** The token's. */
+  readonly scope: string
   /** Seconds since the epoch. */
   readonly authTime: number
   readonly amr: readonly string[]
@@ -30,7 +33,9 @@ export async function findSignedInPerson(
     clientId: claims.client_id,
     platformRole: live.platform_role,
     email: live.email,
+    isEmailVerified: live.email_verified,
     name: live.name,
+    scope: claims.scope,
     authTime: live.auth_time,
     amr: live.amr,
     now: live.now,

@@ -10,6 +10,10 @@ import { MAILBOX_ACR } from '../../../sessions/acr.ts'
 const CACHE_CONTROL = 'public, max-age=300'
 const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']
 const ASSERTION_ALGORITHMS = ['ES256', 'RS256']
+const CLAIMS = [
+  ...['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'amr', 'acr', 'nonce', 'sid'],
+  ...['name', 'email', 'email_verified'],
+]
 
 export function metadataRoute(app: FastifyInstance, deps: Pick<Deps, 'settings'>): void {
   const { issuer } = deps.settings
@@ -35,10 +39,14 @@ export function metadataRoute(app: FastifyInstance, deps: Pick<Deps, 'settings'>
     token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     revocation_endpoint_auth_methods_supported: AUTH_METHODS,
     revocation_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
+    introspection_endpoint: `${issuer}/oauth/introspect`,
+    introspection_endpoint_auth_methods_supported: AUTH_METHODS.filter((method) => method !== 'none'),
+    introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
+    userinfo_endpoint: `${issuer}/oauth/userinfo`,
     code_challenge_methods_supported: ['S256'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['RS256', ACCESS_TOKEN_ALGORITHM],
-    claims_supported: ['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'amr', 'acr', 'nonce', 'sid'],
+    claims_supported: CLAIMS,
   }
   for (const path of ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']) {
     app.get(path, async (_request, reply) => {
