@@ -124,7 +124,6 @@ export async function requestCode(
       scope: request.scope,
       resource: request.resource ?? null,
       org: request.org ?? null,
-      mailId: deps.makeId(),
       sealedMail: sealMail(deps.secrets, mail, deps.randomBytes),
       deviceHash: request.device === undefined ? null : hashDevice(request.device),
       interaction: request.page?.interaction ?? null,

@@ -20,15 +20,20 @@ export async function queueMail(db: IdentityDb, mail: QueuedMail): Promise<void>
   await db.sql(QUEUE_MAIL, [mail.id, mail.kind, mail.contactMac, mail.sealedMail, mail.ttlSeconds])
 }
 
+/** A sign-in code's mail has the id of its challenge: once a newer code took its place, it is of no use any more. */
+const SUPERSEDED = `m.kind = 'sign_in_code' AND NOT EXISTS (
+  SELECT FROM contact_budget b WHERE b.contact_mac = m.contact_mac AND b.live_challenge_id = m.id)`
+
 // A row is claimed by moving its next attempt ahead: a worker that dies gives it back when that time comes.
 const CLAIM_MAIL: Statement = {
   name: 'claim_mail',
   text: `UPDATE mail_outbox SET attempts = attempts + 1,
       next_attempt_at = meridian_now() + make_interval(secs => least(15 * 2 ^ least(attempts, 6), 600))
     WHERE id IN (
-      SELECT id FROM mail_outbox
-      WHERE status = 'pending' AND next_attempt_at <= meridian_now() AND expires_at > meridian_now()
-      ORDER BY created_at DESC LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+      SELECT m.id FROM mail_outbox m
+      WHERE m.status = 'pending' AND m.next_attempt_at <= meridian_now() AND m.expires_at > meridian_now()
+        AND NOT (${SUPERSEDED})
+      ORDER BY m.created_at DESC LIMIT $1::integer FOR UPDATE SKIP LOCKED)
     RETURNING id::text, kind, sealed_mail`,
 }
 
@@ -75,8 +80,17 @@ const EXPIRE_MAIL: Statement = {
     RETURNING id::text, status`,
 }
 
-/** Gives up what was not sent in time, and erases what suppressed mails said. Resolves to how many expired unsent. */
+const DROP_SUPERSEDED: Statement = {
+  name: 'drop_superseded_mail',
+  text: `UPDATE mail_outbox SET status = 'expired', settled_at = meridian_now(), sealed_mail = NULL
+    WHERE id IN (SELECT m.id FROM mail_outbox m WHERE m.status = 'pending' AND ${SUPERSEDED}
+      LIMIT 500 FOR UPDATE OF m SKIP LOCKED)
+    RETURNING id::text`,
+}
+
+/** Gives up what came too late, and erases what suppressed mails said. Resolves to how many were given up unsent. */
 export async function expireMail(db: IdentityDb): Promise<number> {
+  const superseded = await db.sql(DROP_SUPERSEDED, [])
   const rows = await db.sql(EXPIRE_MAIL, [])
-  return rows.filter((row) => row['status'] === 'expired').length
+  return superseded.length + rows.filter((row) => row['status'] === 'expired').length
 }

@@ -8,7 +8,7 @@ const START_CHALLENGE: Statement = {
   text: `WITH t AS (SELECT meridian_now() AS now),
     person AS (SELECT id FROM user_account WHERE email = $4::text AND status = 'active'),
     device AS (SELECT coalesce((SELECT k.device_hash FROM known_device k
-      WHERE k.device_hash = $18::bytea AND k.contact_mac = $3::bytea), ''::bytea) AS hash),
+      WHERE k.device_hash = $17::bytea AND k.contact_mac = $3::bytea), ''::bytea) AS hash),
     allowed AS (
       INSERT INTO contact_budget AS b (contact_mac, purpose, device_hash, sends, last_sent_at, live_challenge_id)
       SELECT $3::bytea, 'sign_in', device.hash, ARRAY[t.now], t.now, $1::uuid FROM t, device
@@ -16,24 +16,24 @@ const START_CHALLENGE: Statement = {
         sends = (SELECT array_agg(at ORDER BY at) FROM unnest(b.sends) at
           WHERE at > excluded.last_sent_at - interval '1 day') || excluded.last_sent_at,
         last_sent_at = excluded.last_sent_at, live_challenge_id = excluded.live_challenge_id
-      WHERE b.last_sent_at <= excluded.last_sent_at - make_interval(secs => $13::integer)
-        AND (SELECT count(*) FROM unnest(b.sends) at WHERE at > excluded.last_sent_at - interval '1 hour') < $14::integer
+      WHERE b.last_sent_at <= excluded.last_sent_at - make_interval(secs => $12::integer)
+        AND (SELECT count(*) FROM unnest(b.sends) at WHERE at > excluded.last_sent_at - interval '1 hour') < $13::integer
         AND (SELECT count(*) FROM unnest(b.sends) at WHERE at > excluded.last_sent_at - interval '1 day')
-          < CASE WHEN b.failures >= $16::integer THEN 1 ELSE $15::integer END
+          < CASE WHEN b.failures >= $15::integer THEN 1 ELSE $14::integer END
       RETURNING contact_mac
     ),
     queued AS (
       INSERT INTO mail_outbox (id, kind, contact_mac, sealed_mail, status, created_at, next_attempt_at, expires_at)
-      SELECT $11::uuid, 'sign_in_code', $3::bytea, $12::bytea,
+      SELECT $1::uuid, 'sign_in_code', $3::bytea, $11::bytea,
         CASE WHEN EXISTS (SELECT FROM person) AND EXISTS (SELECT FROM allowed) THEN 'pending' ELSE 'suppressed' END,
-        t.now, t.now, t.now + make_interval(secs => $17::integer)
+        t.now, t.now, t.now + make_interval(secs => $16::integer)
       FROM t
     )
     INSERT INTO otp_challenge (id, auth_session_hash, contact_mac, purpose, client_id, user_id, code_mac,
       code_challenge, scope, resource, org, sent, created_at, expires_at, device_hash, interaction)
     SELECT $1::uuid, $2::bytea, $3::bytea, 'sign_in', $5::text, (SELECT id FROM person), $6::bytea,
       $7::text, $8::text, $9::text, $10::text, EXISTS (SELECT FROM allowed), t.now,
-      t.now + make_interval(secs => $17::integer), device.hash, $19::bytea
+      t.now + make_interval(secs => $16::integer), device.hash, $18::bytea
     FROM t, device RETURNING sent`,
 }
 
@@ -48,7 +48,6 @@ export type NewChallenge = {
   readonly scope: string
   readonly resource: string | null
   readonly org: string | null
-  readonly mailId: string
   readonly sealedMail: Uint8Array
   /** The browser that asks; it has a budget of its own if it has signed in for this contact before. */
   readonly deviceHash: Uint8Array | null
@@ -78,7 +77,6 @@ export async function startChallenge(db: IdentityDb, challenge: NewChallenge, li
     challenge.scope,
     challenge.resource,
     challenge.org,
-    challenge.mailId,
     challenge.sealedMail,
     limits.resendSeconds,
     limits.sendsPerHour,
