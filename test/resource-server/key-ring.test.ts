@@ -202,6 +202,37 @@ t.test('a withdrawn key is kept for a day, also through restarts and rolled-back
   t.strictSame(store.stored, published(first))
 })
 
+t.test('a key that the issuer declares compromised is dropped at once and for good', async (t) => {
+  const told: (readonly string[])[] = []
+  const { ring, server, store } = await setUp(t, { onRevoked: (kids) => told.push(kids) })
+  await ring.refresh()
+  t.strictSame(told, [])
+  server.behave(answer({ ...keySet(second), revoked: ['first'] }))
+  await ring.refresh()
+  t.notOk(ring.find('first'))
+  t.strictSame(store.stored, published(second), 'a restart does not bring it back')
+  t.strictSame(told, [['first']])
+  server.behave(answer(keySet(first, second)))
+  await ring.refresh()
+  t.notOk(ring.find('first'), 'nor does a copy of the set from before')
+  t.strictSame(told, [['first'], ['first']], 'told again, for those who were not listening')
+})
+
+t.test('what is held is told after each fetch, once it is stored', async (t) => {
+  const told: (readonly string[])[] = []
+  const { ring, server, store } = await setUp(t, { onHeld: (kids) => told.push(kids) })
+  await ring.refresh()
+  t.strictSame(told, [['first']])
+  const { save } = store
+  store.save = () => Promise.reject(new Error('the database is away'))
+  server.behave(answer(keySet(second)))
+  await ring.refresh()
+  t.strictSame(told, [['first']])
+  store.save = save
+  await ring.refresh()
+  t.strictSame(told, [['first'], ['second']], 'a withdrawn key is not named')
+})
+
 t.test('a restart without the issuer goes on with what was stored, for as long as it takes', async (t) => {
   const { ring, clock } = await setUp(t, {
     behaviour: (request) => request.socket.destroy(),

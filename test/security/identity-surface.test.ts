@@ -1,6 +1,6 @@
 // SECURITY 1.6 (A67) and 1.16 (A115) at the identity service: every route there is, what it asks for, what it sends.
 import { createPublicKey, verify } from 'node:crypto'
-import { jwksSchema } from '@meridian/protocol/jwks'
+import { issuerJwksSchema } from '@meridian/protocol/jwks'
 import { problemSchema } from '@meridian/protocol/problem'
 import t from 'tap'
 import { embeddedPlace } from '../support/databases.ts'
@@ -145,7 +145,7 @@ t.test('the metadata is consistent, and the JWKS verifies what is issued', async
   }
   const reply = await identity.get(new URL(discovery.body['jwks_uri']).pathname)
   t.match(reply.headers, { 'cache-control': /stale-if-error=86400/, 'content-type': /jwk-set\+json/, etag: /^".+"$/ })
-  const { keys } = jwksSchema.parse(reply.body)
+  const { keys } = issuerJwksSchema.parse(reply.body)
   t.strictSame(keys.map((key) => key.alg).sort(), ['ES256', 'RS256'])
   const unchanged = await identity.get('/oauth/jwks', undefined, { 'if-none-match': String(reply.headers['etag']) })
   t.equal(unchanged.status, 304)

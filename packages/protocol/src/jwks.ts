@@ -28,6 +28,13 @@ export type PublicJwk = z.infer<typeof publicJwkSchema>
 export const jwksSchema = z.strictObject({ keys: z.array(publicJwkSchema).min(1).max(32) })
 export type Jwks = z.infer<typeof jwksSchema>
 
+/**
+ * The issuer's own set. `revoked` names compromised keys, for verifiers that keep keys after they were withdrawn;
+ * whoever does not know it ignores it (RFC 7517 §5).
+ */
+export const issuerJwksSchema = jwksSchema.extend({ revoked: z.array(publicMembers.kid).max(64).optional() })
+export type IssuerJwks = z.infer<typeof issuerJwksSchema>
+
 /** The keys that a region holds, as it reports them: `PUT /v1/regions/{code}/keys`. */
 export const heldKeysSchema = z.strictObject({ kids: z.array(publicMembers.kid).max(32) })
 export type HeldKeys = z.infer<typeof heldKeysSchema>

@@ -1,6 +1,6 @@
 // One careful GET of the issuer's JSON Web Key Set (RFC 7517 §5). Whatever is not clearly a key set is
 // refused, so that an error page with status 200 or an emptied document never replaces good keys.
-import { type Jwks, jwksSchema } from '@meridian/protocol/jwks'
+import { type IssuerJwks, issuerJwksSchema } from '@meridian/protocol/jwks'
 import { BodyTooLarge, readBoundedText } from './bounded-text.ts'
 
 const DOCUMENT_MAX_BYTES = 64 * 1024
@@ -30,7 +30,7 @@ export class JwksRefused extends Error {
 
 export type FetchedJwks =
   | { kind: 'unchanged'; maxAgeSeconds: number }
-  | { kind: 'fetched'; jwks: Jwks; etag: string | null; maxAgeSeconds: number }
+  | { kind: 'fetched'; jwks: IssuerJwks; etag: string | null; maxAgeSeconds: number }
 
 /** Errors: JwksRefused, or whatever `fetch` rejects with (a redirect, a timeout, no connection). */
 export async function fetchJwks(
@@ -54,7 +54,7 @@ export async function fetchJwks(
   }
 }
 
-function parseKeySet(text: string): Jwks {
+function parseKeySet(text: string): IssuerJwks {
   let document: unknown
   try {
     document = JSON.parse(text)
@@ -62,7 +62,7 @@ function parseKeySet(text: string): Jwks {
     throw new JwksRefused('not_json')
   }
   if (hasPrivateMembers(document)) throw new JwksRefused('private_members')
-  const parsed = jwksSchema.safeParse(document)
+  const parsed = issuerJwksSchema.safeParse(document)
   if (!parsed.success) throw new JwksRefused('not_a_key_set')
   const kids = new Set(parsed.data.keys.map((key) => key.kid))
   if (kids.size !== parsed.data.keys.length) throw new JwksRefused('repeated_kid')

@@ -29,6 +29,8 @@ export interface KeyRingOptions {
   store: KeyStore
   /** Called after each fetch with the published keys that are held, and would be after a restart. */
   onHeld?: (kids: readonly string[]) => void
+  /** Called after each fetch with the kids that the issuer has declared compromised; tell `Revocations`, for cached tokens. */
+  onRevoked?: (kids: readonly string[]) => void
   fetch: typeof globalThis.fetch
   nowMs: () => number
   random: () => number
@@ -67,10 +69,14 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
   let etag: string | null = null
   let loaded = false
   let saved = true
+  const revoked = new Set<string>()
 
   async function load(): Promise<void> {
     const stored = await store.load()
-    for (const key of stored) if (!held.has(key.jwk.kid)) held.set(key.jwk.kid, holdKey(key))
+    for (const key of stored) {
+      const { kid } = key.jwk
+      if (!held.has(kid) && !revoked.has(kid)) held.set(kid, holdKey(key))
+    }
     loaded = true
   }
 
@@ -84,13 +90,15 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
     const signal = AbortSignal.any([stopping, AbortSignal.timeout(FETCH_TIMEOUT_MS)])
     const answer = await fetchJwks(url, { fetch: options.fetch, etag, signal })
     if (answer.kind === 'fetched') {
-      const next = mergeKeys(held, answer.jwks.keys, nowMs())
+      for (const kid of answer.jwks.revoked ?? []) revoked.add(kid)
+      const next = mergeKeys(held, answer.jwks.keys, revoked, nowMs())
       if (!sameKeys(held, next)) saved = false
       held = next
       etag = answer.etag
     }
     // What is stored is replaced only once it was read: keys of a withdrawn set live on in it.
     if (!saved && loaded) await save().catch((error: unknown) => log.error({ err: error }, 'keys could not be stored'))
+    if (revoked.size > 0) options.onRevoked?.([...revoked])
     if (saved) options.onHeld?.(publishedOf(held))
     return answer.maxAgeSeconds * 1000
   }
@@ -122,12 +130,17 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
   }
 }
 
-/** Published keys, and withdrawn ones for as long as they are kept. */
-function mergeKeys(held: ReadonlyMap<string, HeldKey>, published: readonly PublicJwk[], now: number) {
+/** Published keys, and withdrawn ones for as long as they are kept; none that was once declared compromised. */
+function mergeKeys(
+  held: ReadonlyMap<string, HeldKey>,
+  published: readonly PublicJwk[],
+  revoked: ReadonlySet<string>,
+  now: number,
+) {
   const next = new Map<string, HeldKey>()
-  for (const jwk of published) next.set(jwk.kid, holdKey({ jwk, withdrawnAtMs: null }))
+  for (const jwk of published) if (!revoked.has(jwk.kid)) next.set(jwk.kid, holdKey({ jwk, withdrawnAtMs: null }))
   for (const [kid, key] of held) {
-    if (next.has(kid)) continue
+    if (next.has(kid) || revoked.has(kid)) continue
     const withdrawn = { ...key, withdrawnAtMs: key.withdrawnAtMs ?? now }
     if (isKept(withdrawn, now)) next.set(kid, withdrawn)
   }

@@ -43,6 +43,7 @@ export function createDeps(configuration: Configuration, database: RegionDatabas
     fetch: world.fetch,
     nowMs: world.nowMs,
   })
+  const revocations = createRevocations(world.nowMs)
   const keyReporter = createKeyReporter({ ...background, centre, region: configuration.REGION_CODE })
   return {
     database,
@@ -53,6 +54,9 @@ export function createDeps(configuration: Configuration, database: RegionDatabas
       allowInsecure: configuration.ALLOW_INSECURE_IDENTITY,
       store: createKeyStore(database),
       onHeld: keyReporter.hold,
+      onRevoked: (kids) => {
+        for (const kid of kids) revocations.apply({ kind: 'key', kid })
+      },
       fetch: world.fetch,
     }),
     hosts: createTenantHosts({
@@ -62,7 +66,7 @@ export function createDeps(configuration: Configuration, database: RegionDatabas
       loadHosts: createHostLoader(centre, configuration.REGION_CODE),
       store: createHostStore(database),
     }),
-    revocations: createRevocations(world.nowMs),
+    revocations,
     makeId: createUuidV7({ now: world.nowMs, randomBytes: world.randomBytes }),
     nowMs: world.nowMs,
     log,

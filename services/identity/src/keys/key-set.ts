@@ -1,7 +1,7 @@
 // The issuer's signing keys: made at first start, sealed at rest, held ready in memory. Algorithms are those of
 // RFC 7518 §3.1. Their life is life-cycle.ts; store/signing-keys.ts keeps them; http/oauth/jwks shows them.
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto'
-import type { PublicJwk } from '@meridian/protocol/jwks'
+import type { IssuerJwks, PublicJwk } from '@meridian/protocol/jwks'
 import { unseal } from '../secrets/sealing.ts'
 import type { RandomBytes, Secrets } from '../secrets/secrets.ts'
 import type { IdentityDb } from '../store/open-store.ts'
@@ -28,6 +28,9 @@ export type KeySet = {
   readonly unopened: readonly string[]
 }
 
+/** The newest ones; a key set that is longer would be refused. */
+const REVOKED_MAX = 64
+
 /** Reads the keys, making those that are missing. Safe when several processes start at once: one key wins. */
 export async function loadKeySet(
   db: IdentityDb,
@@ -42,12 +45,14 @@ export async function loadKeySet(
 }
 
 function assembleKeySet(stored: readonly StoredSigningKey[], secrets: Pick<Secrets, 'sealKeys'>): KeySet {
-  const publicJwks = stored.filter((key) => key.status !== 'retired').map((key) => key.publicJwk)
-  const document = Buffer.from(JSON.stringify({ keys: publicJwks }))
+  const publicJwks = stored.flatMap((key) => (key.status === 'retired' ? [] : [key.publicJwk]))
+  const compromised = stored.filter((key) => key.compromised).map((key) => key.kid)
+  const revoked = compromised.length === 0 ? {} : { revoked: compromised.slice(0, REVOKED_MAX) }
+  const document = Buffer.from(JSON.stringify({ keys: publicJwks, ...revoked } satisfies IssuerJwks))
   return {
     active: { ES256: openActive(stored, 'ES256', secrets), RS256: openActive(stored, 'RS256', secrets) },
     publicJwks,
-    hintJwks: stored.map((key) => key.publicJwk),
+    hintJwks: stored.filter((key) => !key.compromised).map((key) => key.publicJwk),
     document,
     etag: `"${createHash('sha256').update(document).digest('base64url')}"`,
     unopened: stored.filter((key) => key.status === 'staged' && !opens(key, secrets)).map((key) => key.kid),

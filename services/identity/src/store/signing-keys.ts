@@ -11,19 +11,22 @@ const signingKeySchema = z.object({
   status: z.enum(['staged', 'active', 'retiring', 'retired']),
   publicJwk: publicJwkSchema,
   sealedPrivateKey: z.instanceof(Uint8Array).nullable(),
+  compromised: z.boolean(),
 })
 export type StoredSigningKey = z.infer<typeof signingKeySchema>
-export type NewSigningKey = Omit<StoredSigningKey, 'status' | 'sealedPrivateKey'> & { sealedPrivateKey: Uint8Array }
+export type NewSigningKey = Omit<StoredSigningKey, 'status' | 'sealedPrivateKey' | 'compromised'> & {
+  sealedPrivateKey: Uint8Array
+}
 
 // The active one comes first, for verifiers that take the first of its algorithm.
 const LIST_KEYS: Statement = {
   name: 'list_signing_keys',
-  text: `SELECT kid, alg, status, public_jwk AS "publicJwk", sealed_private_key AS "sealedPrivateKey" FROM signing_key
-    WHERE status <> 'retired' OR (NOT compromised AND retired_at > meridian_now() - interval '400 days')
+  text: `SELECT kid, alg, status, public_jwk AS "publicJwk", sealed_private_key AS "sealedPrivateKey", compromised
+    FROM signing_key WHERE status <> 'retired' OR retired_at > meridian_now() - interval '400 days'
     ORDER BY alg, status <> 'active', status, created_at DESC, kid`,
 }
 
-/** Every key that verifies something: staged, active, retiring, and those retired of 400 days that nobody stole. */
+/** Staged, active and retiring keys, and those that were retired in the last 400 days. */
 export async function listSigningKeys(db: IdentityDb): Promise<readonly StoredSigningKey[]> {
   return (await db.sql(LIST_KEYS, [])).map((row) => signingKeySchema.parse(row))
 }
