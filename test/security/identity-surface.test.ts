@@ -40,6 +40,12 @@ const ROUTES: Readonly<Record<string, number>> = {
   'DELETE /v1/me/sessions/:id': 401,
   'POST /v1/me/sessions/revoke': 401,
   'POST /v1/orgs': 401,
+  'GET /v1/clients': 401,
+  'POST /v1/clients': 401,
+  'GET /v1/clients/:id': 401,
+  'PUT /v1/clients/:id': 401,
+  'DELETE /v1/clients/:id': 401,
+  'POST /v1/clients/:id/secret': 401,
   'GET /v1/regions/:code/hosts': 401,
   'PUT /v1/regions/:code/keys': 401,
 }

@@ -5,6 +5,7 @@ import { registerHealth } from '@meridian/service-kit/health'
 import { AUTH_BODY_MAX_BYTES, createServer } from '@meridian/service-kit/server'
 import type { FastifyInstance } from 'fastify'
 import type { Deps } from './deps.ts'
+import { clientsRoutes } from './http/api/clients/route.ts'
 import { meRoutes } from './http/api/me/route.ts'
 import { orgsRoutes } from './http/api/orgs/route.ts'
 import { regionsRoutes } from './http/api/regions/route.ts'
@@ -52,6 +53,7 @@ export async function buildApp(deps: Deps, options: AppOptions): Promise<Fastify
   orgsRoutes(app, deps)
   regionsRoutes(app, deps)
   sessionsRoutes(app, deps)
+  clientsRoutes(app, deps)
   // Forms are read by the OAuth endpoints alone, and JSON is not.
   await app.register(async (oauth) => {
     oauth.removeAllContentTypeParsers()

@@ -21,6 +21,7 @@ export type RefusalCode =
   | 'idempotency_key_reused'
   | 'conflict'
   | 'not_found'
+  | 'precondition_failed'
   | 'insufficient_scope'
   | 'insufficient_user_authentication'
   | 'temporarily_unavailable'

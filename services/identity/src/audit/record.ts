@@ -24,6 +24,10 @@ export type AuditKind =
   | 'key.retired'
   | 'key.revoked'
   | 'context.first_token'
+  | 'client.created'
+  | 'client.changed'
+  | 'client.deleted'
+  | 'client.secret_rotated'
 
 export function recordAudit(
   db: IdentityDb,

@@ -5,8 +5,6 @@ import type { Org, OrgCreate } from '@meridian/protocol/orgs'
 import { type Origin, recordAudit } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../refusal.ts'
-import { sha256 } from '../secrets/macs.ts'
-import { lockIdempotencyKey, saveIdempotentAnswer } from '../store/idempotency.ts'
 import type { IdentityDb } from '../store/open-store.ts'
 import {
   insertMemberships,
@@ -16,12 +14,11 @@ import {
   listActiveRegionCodes,
 } from '../store/organizations.ts'
 import { findUserByEmail, insertUserIfAbsent } from '../store/users.ts'
+import { answerOnce } from './answer-once.ts'
 
 type Provisioning = Pick<Deps, 'db' | 'makeId'>
 
 export type Actor = { readonly userId: string; readonly clientId: string; readonly sessionId: string }
-
-const ANSWER_TTL_SECONDS = 86_400
 
 /** Throws Refusal: unknown_region, slug_taken, sys_admin_cannot_be_member, idempotency_key_reused. */
 export async function createOrganization(
@@ -31,33 +28,17 @@ export async function createOrganization(
   idempotencyKey: string | undefined,
   origin: Origin,
 ): Promise<Org> {
-  const requestHash = sha256(JSON.stringify(request))
+  const key = { scope: `create_organization ${actor.userId}`, value: idempotencyKey, request }
   try {
-    return await withTransaction(deps.db, async (db) => {
-      const saved = { scope: `create_organization ${actor.userId}`, keyHash: sha256(idempotencyKey ?? '') }
-      if (idempotencyKey !== undefined) {
-        const earlier = await lockIdempotencyKey(db, saved.scope, saved.keyHash)
-        if (earlier !== undefined) return answerAgain(earlier, requestHash)
-      }
-      const org = await provision(deps, db, actor, request, origin)
-      if (idempotencyKey !== undefined) {
-        await saveIdempotentAnswer(db, { ...saved, requestHash, status: 201, body: org }, ANSWER_TTL_SECONDS)
-      }
-      return org
-    })
+    return await withTransaction(deps.db, (db) =>
+      answerOnce(db, key, 201, () => provision(deps, db, actor, request, origin)),
+    )
   } catch (error) {
     if (isSlugTaken(error)) throw new Refusal('slug_taken', 'the slug is taken', 'Choose another slug.')
     if (isMembershipOfSysAdmin(error))
       throw new Refusal('sys_admin_cannot_be_member', 'the first manager is a sys-admin')
     throw error
   }
-}
-
-function answerAgain(earlier: { request_hash: Uint8Array; body: unknown }, requestHash: Uint8Array): Org {
-  if (Buffer.compare(earlier.request_hash, requestHash) !== 0) {
-    throw new Refusal('idempotency_key_reused', 'the key was used for another request')
-  }
-  return earlier.body as Org
 }
 
 async function provision(

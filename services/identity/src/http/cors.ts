@@ -23,7 +23,8 @@ export async function registerCors(app: FastifyInstance, deps: Pick<Deps, 'db'>)
         origin: isAllowed ? origin : false,
         credentials: isAllowed,
         methods: ['GET', 'POST', 'PUT', 'DELETE'],
-        allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-meridian-request'],
+        allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'if-match', 'x-meridian-request'],
+        exposedHeaders: ['etag', 'location', 'retry-after', 'www-authenticate'],
         maxAge: 600,
       }
     },

@@ -37,6 +37,7 @@ const PROBLEM_CODES: Readonly<Partial<Record<RefusalCode, ProblemCode>>> = {
   idempotency_key_reused: 'idempotency_key_reused',
   conflict: 'conflict',
   not_found: 'not_found',
+  precondition_failed: 'precondition_failed',
   insufficient_scope: 'insufficient_scope',
   insufficient_user_authentication: 'insufficient_user_authentication',
   client_id_taken: 'client_id_taken',

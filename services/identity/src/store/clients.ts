@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { Prisma } from './generated/client.ts'
 import type { IdentityDb } from './open-store.ts'
 
-const clientSchema = z.object({
+export const clientSchema = z.object({
   id: z.string(),
   name: z.string(),
   firstParty: z.boolean(),
@@ -50,6 +50,12 @@ export async function listAllowedOrigins(db: IdentityDb): Promise<ReadonlySet<st
   return new Set(rows.flatMap((row) => row.allowedOrigins))
 }
 
+/** A client in the types that Prisma writes. */
+export function writtenClient(client: Client) {
+  const secretHash = client.secretHash === null ? null : new Uint8Array(client.secretHash)
+  return { ...client, secretHash, jwks: client.jwks ?? Prisma.DbNull }
+}
+
 // A client that is named again later does not find its old sign-ins alive.
 const END_DELETED_CLIENTS: Statement = {
   name: 'end_sessions_of_deleted_clients',
@@ -69,20 +75,19 @@ const END_DELETED_CLIENTS: Statement = {
  */
 export async function replaceClients(db: IdentityDb, clients: readonly Client[]): Promise<void> {
   for (const client of clients) {
-    const { id, ...fields } = { ...client, status: 'active' }
-    const secretHash = fields.secretHash === null ? null : new Uint8Array(fields.secretHash)
-    const jwks = fields.jwks ?? Prisma.DbNull
-    const written = { ...fields, secretHash, jwks, source: 'configuration' }
-    await db.prisma.client.upsert({
-      where: { id },
-      create: { id, ...written },
-      update: written,
-    })
+    const { id, ...fields } = writtenClient(client)
+    const written = { ...fields, status: 'active', source: 'configuration' }
+    await db.prisma.client.upsert({ where: { id }, create: { id, ...written }, update: written })
   }
   const kept = clients.map((client) => client.id)
   await db.prisma.client.updateMany({
     where: { id: { notIn: kept }, source: 'configuration' },
     data: { status: 'deleted' },
   })
+  await endSessionsOfDeletedClients(db)
+}
+
+/** Ends what is still open of clients that are marked deleted, and tells the regions. */
+export async function endSessionsOfDeletedClients(db: IdentityDb): Promise<void> {
   await db.sql(END_DELETED_CLIENTS, [])
 }

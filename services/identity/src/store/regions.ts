@@ -38,3 +38,9 @@ export async function listTenantHosts(
   })
   return rows.map((row) => ({ host: `${row.organization.slug}.${row.place.hostSuffix}`, orgId: row.orgId }))
 }
+
+/** The public address of an active region's API, which is the audience of its tokens. */
+export async function findActiveApiUrl(db: IdentityDb, code: string): Promise<string | undefined> {
+  const row = await db.prisma.region.findFirst({ where: { code, status: 'active' }, select: { apiUrl: true } })
+  return row?.apiUrl
+}

@@ -4,7 +4,6 @@ import { Problem, sendProblem } from '@meridian/service-kit/problem'
 import { problemOf } from '@meridian/service-kit/request-fault'
 import type { SendError } from '@meridian/service-kit/server'
 import { RecordRefusal } from '../records/record-refusal.ts'
-import { IfMatchRefusal } from './if-match.ts'
 
 export const sendError: SendError = (error, request, reply) => {
   const problem = problemFor(error)
@@ -15,10 +14,6 @@ export const sendError: SendError = (error, request, reply) => {
 function problemFor(error: unknown): Problem {
   if (error instanceof RecordRefusal) {
     return new Problem(error.code === 'missing' ? 'not_found' : 'precondition_failed', { cause: error })
-  }
-  if (error instanceof IfMatchRefusal) {
-    if (error.code === 'missing') return new Problem('precondition_required', { detail: 'Send the ETag that was read' })
-    return new Problem('invalid_request', { detail: 'If-Match is not a list of entity tags' })
   }
   return problemOf(error)
 }

@@ -2,6 +2,7 @@
 // is answered like one that never was. The rules of changing are records/records.ts.
 import { type RecordId, recordIdSchema } from '@meridian/protocol/ids'
 import { recordPageSchema, recordSchema } from '@meridian/protocol/records'
+import { entityTagOf, parseIfMatch } from '@meridian/service-kit/if-match'
 import { parseInput } from '@meridian/service-kit/request-input'
 import type { FastifyInstance } from 'fastify'
 import { RecordRefusal } from '../../../records/record-refusal.ts'
@@ -13,7 +14,6 @@ import {
   type RecordsDeps,
   removeRecord,
 } from '../../../records/records.ts'
-import { entityTagOf, parseIfMatch } from '../../if-match.ts'
 import { createBodySchema, encodeCursor, pageQuerySchema, patchBodySchema } from './schema.ts'
 
 const READ = { guard: { permission: 'records:read' } } as const
