@@ -44,8 +44,8 @@ async function pending(identity: IdentityUnderTest): Promise<number> {
   return Number(row?.['n'])
 }
 
-eachEngine(t, 'an hour without mail loses nothing and sends nothing stale', async (t, place) => {
-  const identity = await startIdentity(t, place, { instances: 2 })
+await eachEngine(t, 'an hour without mail loses nothing and sends nothing stale', async (t, place) => {
+  const identity = await startIdentity(t, await place('identity'), { instances: 2 })
   // A stolen refresh token's notice is queued while mail is away; it is worth sending for a day.
   const stolen = (await signIn(identity, 'max@globex.test')).body['refresh_token']
   const mail = worker(identity)
@@ -77,8 +77,8 @@ eachEngine(t, 'an hour without mail loses nothing and sends nothing stale', asyn
   t.equal(await pending(identity), 0, 'the queue is empty')
 })
 
-eachEngine(t, 'the one code that arrives late is the one that works', async (t, place) => {
-  const identity = await startIdentity(t, place)
+await eachEngine(t, 'the one code that arrives late is the one that works', async (t, place) => {
+  const identity = await startIdentity(t, await place('identity'))
   const mail = worker(identity)
   const first = await startChallenge(identity, 'lin@acme.test')
   await mail.work(2 * MINUTE, false)
@@ -99,8 +99,8 @@ eachEngine(t, 'the one code that arrives late is the one that works', async (t, 
   t.equal(tokens.status, 200, tokens.text)
 })
 
-eachEngine(t, 'two workers at once send no mail twice', async (t, place) => {
-  const identity = await startIdentity(t, place, { instances: 2 })
+await eachEngine(t, 'two workers at once send no mail twice', async (t, place) => {
+  const identity = await startIdentity(t, await place('identity'), { instances: 2 })
   const people = ['lin@acme.test', 'ada@acme.test', 'max@globex.test', 'sam@both.test']
   for (const email of people) await startChallenge(identity, email)
   const delivered: string[] = []

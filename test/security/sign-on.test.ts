@@ -26,7 +26,6 @@ import {
   startIdentity,
 } from '../support/identity.ts'
 
-t.setTimeout(120_000)
 const DAY_SECONDS = 86_400
 
 async function signedIn(identity: IdentityUnderTest, email: string): Promise<HostedBrowser> {
@@ -240,8 +239,8 @@ t.test('a new sign-in is what counts, whatever an older one left in the browser'
   t.equal(me.body['user'].email, 'max@globex.test')
 })
 
-onPostgresql(t, 'signing out and signing on at the same time leave nothing alive', async (t, place) => {
-  const identity = await startIdentity(t, place, { instances: 2 })
+await onPostgresql(t, 'signing out and signing on at the same time leave nothing alive', async (t, place) => {
+  const identity = await startIdentity(t, await place('identity'), { instances: 2 })
   const [first, second] = identity.instances as [(typeof identity.instances)[0], (typeof identity.instances)[0]]
   for (let round = 0; round < 12; round += 1) {
     await shiftClock(identity.db, round * 10_000)
@@ -278,8 +277,8 @@ onPostgresql(t, 'signing out and signing on at the same time leave nothing alive
   }
 })
 
-eachEngine(t, 'many silent requests at once share one session of their client', async (t, place) => {
-  const identity = await startIdentity(t, place, { instances: 2 })
+await eachEngine(t, 'many silent requests at once share one session of their client', async (t, place) => {
+  const identity = await startIdentity(t, await place('identity'), { instances: 2 })
   const browser = await signedIn(identity, 'lin@acme.test')
   const cookie = [...browser.cookies].map((pair) => pair.join('=')).join('; ')
   const answers = await Promise.all(
