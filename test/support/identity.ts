@@ -197,8 +197,9 @@ export async function startIdentity(t: Test, place: Place, options: IdentityOpti
   const count = options.instances ?? 1
   const stores: IdentityDatabase[] = []
   for (let index = 0; index < count; index += 1) {
-    const open = openIdentityStore({ ...place, poolSize: options.poolSize ?? 10 })
-    stores.push(place.url === undefined && index > 0 ? (stores[0] as IdentityDatabase) : await open)
+    const [first] = stores
+    const isShared = place.url === undefined && first !== undefined
+    stores.push(isShared ? first : await openIdentityStore({ ...place, poolSize: options.poolSize ?? 10 }))
   }
   const [db] = stores as [IdentityDatabase]
   await applyRegistry({ db }, registry)
