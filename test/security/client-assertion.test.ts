@@ -23,6 +23,8 @@ import {
 import { answersOnly, ask, fire, times } from '../support/races.ts'
 import { refuses } from '../support/refusal.ts'
 
+t.setTimeout(100_000)
+
 const TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const client401 = { status: 401, error: 'invalid_client' }
 const request400 = { status: 400, error: 'invalid_request' }

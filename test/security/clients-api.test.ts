@@ -24,6 +24,8 @@ import {
 import { ask, fire, times, UNHURRIED } from '../support/races.ts'
 import { refuses } from '../support/refusal.ts'
 
+t.setTimeout(100_000)
+
 const sessionGrants = ['authorization_code', 'refresh_token']
 const app = {
   id: 'partner',

@@ -26,6 +26,8 @@ import {
 import { ask, UNHURRIED } from '../support/races.ts'
 import { refuses } from '../support/refusal.ts'
 
+t.setTimeout(100_000)
+
 const SECRET = randomBytes(32).toString('base64url')
 const server = {
   id: 'server',

@@ -21,6 +21,8 @@ import {
 import { answersOnly, ask, fire, patiently, times, UNHURRIED } from '../support/races.ts'
 import { refuses } from '../support/refusal.ts'
 
+t.setTimeout(100_000)
+
 const DAY = 86_400
 const UNKNOWN = '01890a5d-ac96-774b-bcce-b302099a8057'
 const settings = UNHURRIED

@@ -20,6 +20,8 @@ import {
 import { ask } from '../support/races.ts'
 import { refuses } from '../support/refusal.ts'
 
+t.setTimeout(100_000)
+
 const PATH = '/oauth/userinfo'
 const token401 = { status: 401, error: 'invalid_token' }
 const request400 = { status: 400, error: 'invalid_request' }
