@@ -20,7 +20,7 @@ type Provisioning = Pick<Deps, 'db' | 'makeId'>
 
 export type Actor = { readonly userId: string; readonly clientId: string; readonly sessionId: string }
 
-/** Throws Refusal: unknown_region, slug_taken, sys_admin_cannot_be_member, idempotency_key_reused. */
+/** Throws Refusal: unknown_region, slug_taken, email_taken, sys_admin_cannot_be_member, idempotency_key_reused. */
 export async function createOrganization(
   deps: Provisioning,
   actor: Actor,
@@ -65,7 +65,12 @@ async function provision(
   const { email, name } = request.first_manager
   await insertUserIfAbsent(db, { id: deps.makeId(), email, name })
   const manager = await findUserByEmail(db, email)
-  if (manager === null) throw new Error('the first manager was just inserted')
+  if (manager === null)
+    throw new Refusal(
+      'email_taken',
+      'somebody may still have this address back',
+      'first_manager: the address is held for whoever had it lately',
+    )
   await insertMemberships(
     db,
     request.regions.map((region) => ({ id: deps.makeId(), userId: manager.id, orgId, region, role: 'manager' })),

@@ -150,7 +150,7 @@ async function importPeople(
     const { email, name } = person
     if (await insertUserIfAbsent(db, { id: deps.makeId(), email, name })) added.people += 1
     const user = await findUserByEmail(db, email)
-    if (user === null) throw new Error('the person was just inserted')
+    if (user === null) throw new Refusal('conflict', 'an address is held for whoever had it lately')
     for (const { org, region, role } of person.memberships) {
       const organization = await findOrganizationBySlug(db, org)
       if (organization === null) throw new Refusal('conflict', `unknown organization ${org}`)

@@ -11,6 +11,7 @@ import { Refusal } from '../refusal.ts'
 import { endAllSessions, OTP_AMR } from '../sessions/sign-on.ts'
 import { insertCode } from '../store/authorization-codes.ts'
 import type { Client } from '../store/clients.ts'
+import type { ContactLimits } from '../store/contact-budget.ts'
 import type { IdentityDb } from '../store/open-store.ts'
 import {
   type Attempt,
@@ -146,7 +147,8 @@ function validateTarget(client: Client, request: StartRequest): void {
   }
 }
 
-function limitsOf(deps: Pick<Deps, 'settings'>) {
+/** What the budgets of contacts allow, whatever a code is mailed for. */
+export function limitsOf(deps: Pick<Deps, 'settings'>): ContactLimits {
   const { otpResendSeconds, otpSendsPerHour, otpSendsPerDay, otpTtlSeconds } = deps.settings
   return {
     resendSeconds: otpResendSeconds,
@@ -187,6 +189,7 @@ export async function answerChallenge(deps: ChallengeDeps, client: Client, reque
   const mac = code === undefined ? undefined : codeMac(deps.secrets, request.authSession, code)
   if (mac === undefined) throw new Refusal('invalid_code', 'not a code, or not a handle of ours')
   const attempt: Attempt = {
+    purpose: 'sign_in',
     authSessionHash: hashAuthSession(request.authSession),
     clientId: client.id,
     codeMac: mac,

@@ -8,7 +8,7 @@ import { seal, unseal } from '../secrets/sealing.ts'
 import { signOn } from '../sessions/sign-on.ts'
 import { formatSignOnSecret } from '../sessions/sign-on-secret.ts'
 import { type Attempt, tryCode } from '../store/otp-challenges.ts'
-import { findAnsweredFlow, findSignInFlow } from '../store/sign-in-flows.ts'
+import { findAnsweredFlow, findPageFlow } from '../store/sign-in-flows.ts'
 import {
   type ChallengeDeps,
   findAnsweringUser,
@@ -68,7 +68,7 @@ export function startSignIn(
 
 /** The sign-in that this browser has under way; throws Refusal (wrong_browser) where it has none of that handle. */
 export async function readSignInFlow(deps: ChallengeDeps, handle: string, browser: string): Promise<SignInFlow> {
-  const found = await findSignInFlow(deps.db, hashAuthSession(handle, browser), deps.settings.otpResendSeconds)
+  const found = await findPageFlow(deps.db, 'sign_in', hashAuthSession(handle, browser), deps.settings.otpResendSeconds)
   if (found === undefined) throw new Refusal('wrong_browser', 'no flow of this browser has that handle')
   const opened = unseal(deps.secrets.sealKeys, PURPOSE, found.interaction)
   const { email, request } = interactionSchema.parse(JSON.parse(Buffer.from(opened).toString()))
@@ -101,6 +101,7 @@ export async function answerSignIn(deps: ChallengeDeps, flow: SignInFlow, answer
   const mac = code === undefined ? undefined : codeMac(deps.secrets, flow.handle, code)
   if (mac === undefined) throw new Refusal('invalid_code', 'not a code')
   const attempt: Attempt = {
+    purpose: 'sign_in',
     authSessionHash: hashAuthSession(flow.handle, answer.browser),
     clientId: flow.clientId,
     codeMac: mac,
@@ -112,7 +113,7 @@ export async function answerSignIn(deps: ChallengeDeps, flow: SignInFlow, answer
   const secret = await withTransaction(deps.db, async (db) => {
     const tried = await tryCode(db, attempt)
     if (tried === undefined) {
-      const answered = await findAnsweredFlow(db, attempt, REPEAT_SECONDS)
+      const answered = await findAnsweredFlow(db, 'sign_in', attempt, REPEAT_SECONDS)
       return answered && formatSignOnSecret(deps.secrets, deps.settings.issuer, answered)
     }
     const user = await findAnsweringUser(deps, db, tried)

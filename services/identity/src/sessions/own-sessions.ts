@@ -45,7 +45,7 @@ export async function endOwnSessions(
 
 async function end(deps: SessionDeps, person: SignedInPerson, which: WhichSessions, origin: Origin): Promise<number> {
   return withTransaction(deps.db, async (db) => {
-    const ended = await endSessions(db, person.userId, which)
+    const ended = await endSessions(db, person.userId, which, 'signed_out')
     for (const sessionId of ended) {
       await recordAudit(db, deps.makeId, 'session.revoked', {
         outcome: 'success',

@@ -11,7 +11,7 @@ export type WhichSessions =
 // and the statement after it sees that session: nothing slips in between.
 const END_SIGN_ONS: Statement = {
   name: 'end_sign_ons_of_sessions',
-  text: `UPDATE sign_on_session so SET revoked_at = meridian_now(), revoked_reason = 'signed_out'
+  text: `UPDATE sign_on_session so SET revoked_at = meridian_now(), revoked_reason = $4::text
     WHERE so.user_id = $1::uuid AND so.revoked_at IS NULL AND CASE
       WHEN $2::uuid IS NOT NULL THEN so.id IN (
         SELECT s.sign_on_id FROM session s WHERE s.id = $2::uuid AND s.user_id = $1::uuid AND s.revoked_at IS NULL)
@@ -27,12 +27,12 @@ const END_SESSIONS: Statement = {
         AND ($2::uuid IS NULL OR s.id = $2::uuid) AND s.id IS DISTINCT FROM $3::uuid
       ORDER BY f.id FOR UPDATE OF f
     ), ended AS (
-      UPDATE session s SET revoked_at = meridian_now(), revoked_reason = 'signed_out'
+      UPDATE session s SET revoked_at = meridian_now(), revoked_reason = $4::text
       WHERE (SELECT count(*) FROM held) >= 0 AND s.user_id = $1::uuid AND s.revoked_at IS NULL
         AND ($2::uuid IS NULL OR s.id = $2::uuid) AND s.id IS DISTINCT FROM $3::uuid
       RETURNING s.id
     ), families AS (
-      UPDATE refresh_token_family f SET revoked_at = meridian_now(), revoked_reason = 'signed_out'
+      UPDATE refresh_token_family f SET revoked_at = meridian_now(), revoked_reason = $4::text
       FROM ended WHERE f.session_id = ended.id AND f.revoked_at IS NULL
     ), codes AS (
       UPDATE authorization_code a SET consumed_at = meridian_now()
@@ -49,8 +49,13 @@ const endedSchema = z.object({ id: z.string() })
  * Ends sessions of a person with their families and codes, and the sign-ons that could bring them back; tells the
  * regions. Needs a transaction. Resolves to the ids of those that lived.
  */
-export async function endSessions(db: IdentityDb, userId: string, which: WhichSessions): Promise<readonly string[]> {
-  const values = [userId, which.only, which.except]
+export async function endSessions(
+  db: IdentityDb,
+  userId: string,
+  which: WhichSessions,
+  reason: 'signed_out' | 'email_changed',
+): Promise<readonly string[]> {
+  const values = [userId, which.only, which.except, reason]
   await db.sql(END_SIGN_ONS, values)
   const rows = await db.sql(END_SESSIONS, values)
   return rows.map((row) => endedSchema.parse(row).id)

@@ -1,6 +1,20 @@
 import type { Statement } from '@meridian/database/database'
 import { z } from 'zod'
+import { type ContactLimits, takeSend } from './contact-budget.ts'
 import type { IdentityDb } from './open-store.ts'
+
+const TAKE_SEND = takeSend({
+  name: 'allowed',
+  contact: '$3::bytea',
+  purpose: 'sign_in',
+  device: 'device.hash',
+  challengeId: '$1::uuid',
+  from: 't, device',
+  resendSeconds: '$12::integer',
+  sendsPerHour: '$13::integer',
+  sendsPerDay: '$14::integer',
+  failuresBeforeSlow: '$15::integer',
+})
 
 // One statement for every address, known or not: the same rows are written, and only their values differ.
 const START_CHALLENGE: Statement = {
@@ -9,19 +23,7 @@ const START_CHALLENGE: Statement = {
     person AS (SELECT id FROM user_account WHERE email = $4::text AND status = 'active'),
     device AS (SELECT coalesce((SELECT k.device_hash FROM known_device k
       WHERE k.device_hash = $17::bytea AND k.contact_mac = $3::bytea), ''::bytea) AS hash),
-    allowed AS (
-      INSERT INTO contact_budget AS b (contact_mac, purpose, device_hash, sends, last_sent_at, live_challenge_id)
-      SELECT $3::bytea, 'sign_in', device.hash, ARRAY[t.now], t.now, $1::uuid FROM t, device
-      ON CONFLICT (contact_mac, purpose, device_hash) DO UPDATE SET
-        sends = (SELECT array_agg(at ORDER BY at) FROM unnest(b.sends) at
-          WHERE at > excluded.last_sent_at - interval '1 day') || excluded.last_sent_at,
-        last_sent_at = excluded.last_sent_at, live_challenge_id = excluded.live_challenge_id
-      WHERE b.last_sent_at <= excluded.last_sent_at - make_interval(secs => $12::integer)
-        AND (SELECT count(*) FROM unnest(b.sends) at WHERE at > excluded.last_sent_at - interval '1 hour') < $13::integer
-        AND (SELECT count(*) FROM unnest(b.sends) at WHERE at > excluded.last_sent_at - interval '1 day')
-          < CASE WHEN b.failures >= $15::integer THEN 1 ELSE $14::integer END
-      RETURNING contact_mac
-    ),
+    ${TAKE_SEND},
     queued AS (
       INSERT INTO mail_outbox (id, kind, contact_mac, sealed_mail, status, created_at, next_attempt_at, expires_at)
       SELECT $1::uuid, 'sign_in_code', $3::bytea, $11::bytea,
@@ -53,15 +55,6 @@ export type NewChallenge = {
   readonly deviceHash: Uint8Array | null
   /** What a sign-in page goes on with, sealed. */
   readonly interaction: Uint8Array | null
-}
-
-export type ContactLimits = {
-  readonly resendSeconds: number
-  readonly sendsPerHour: number
-  readonly sendsPerDay: number
-  /** Wrong codes in a row after which an address gets one mail a day. NIST SP 800-63B §3.2.2. */
-  readonly failuresBeforeSlow: number
-  readonly ttlSeconds: number
 }
 
 /** Writes a challenge and its mail. Resolves to whether this challenge can be answered (its code was put in the post). */
@@ -99,8 +92,8 @@ const TRY_CODE: Statement = {
         code_id = CASE WHEN c.code_mac = $3::bytea AND c.user_id IS NOT NULL THEN $4::uuid END,
         retry_key_hash = $5::bytea
       FROM t
-      WHERE c.auth_session_hash = $1::bytea AND c.client_id = $2::text AND c.consumed_at IS NULL
-        AND c.attempts < $6::integer AND c.expires_at > t.now
+      WHERE c.auth_session_hash = $1::bytea AND c.client_id = $2::text AND c.purpose = $7::text
+        AND c.consumed_at IS NULL AND c.attempts < $6::integer AND c.expires_at > t.now
         AND EXISTS (SELECT FROM contact_budget b WHERE b.contact_mac = c.contact_mac AND b.purpose = c.purpose
           AND b.device_hash = c.device_hash AND b.live_challenge_id = c.id)
       RETURNING c.*
@@ -127,6 +120,8 @@ const triedSchema = z.object({
 export type TriedChallenge = z.infer<typeof triedSchema>
 
 export type Attempt = {
+  /** A code is good for what it was mailed for. */
+  readonly purpose: 'sign_in' | 'email_change_stop'
   readonly authSessionHash: Uint8Array
   readonly clientId: string
   readonly codeMac: Uint8Array
@@ -145,6 +140,7 @@ export async function tryCode(db: IdentityDb, attempt: Attempt): Promise<TriedCh
     attempt.codeId,
     attempt.retryKeyHash,
     attempt.maxAttempts,
+    attempt.purpose,
   ])
   return row === undefined ? undefined : triedSchema.parse(row)
 }
@@ -174,8 +170,8 @@ const FIND_FOR_RESEND: Statement = {
     FROM (SELECT meridian_now() AS now) t, otp_challenge c
       JOIN contact_budget b ON b.contact_mac = c.contact_mac AND b.purpose = c.purpose
         AND b.device_hash = c.device_hash
-    WHERE c.auth_session_hash = $1::bytea AND c.client_id = $2::text AND c.consumed_at IS NULL
-      AND c.expires_at > t.now - interval '1 hour'`,
+    WHERE c.auth_session_hash = $1::bytea AND c.client_id = $2::text AND c.purpose = 'sign_in'
+      AND c.consumed_at IS NULL AND c.expires_at > t.now - interval '1 hour'`,
 }
 
 const resendSchema = z.object({
@@ -196,4 +192,15 @@ export async function findChallengeForResend(
 ): Promise<z.infer<typeof resendSchema> | undefined> {
   const [row] = await db.sql(FIND_FOR_RESEND, [key.authSessionHash, key.clientId, resendSeconds])
   return row === undefined ? undefined : resendSchema.parse(row)
+}
+
+const VOID_SIGN_IN_CODES: Statement = {
+  name: 'void_sign_in_codes',
+  text: `UPDATE contact_budget SET live_challenge_id = '00000000-0000-0000-0000-000000000000'::uuid
+    WHERE contact_mac = $1::bytea AND purpose = 'sign_in'`,
+}
+
+/** No code that this contact was mailed for a sign-in works any more; whoever has just answered one is waited for. */
+export async function voidSignInCodes(db: IdentityDb, contactMac: Uint8Array): Promise<void> {
+  await db.sql(VOID_SIGN_IN_CODES, [contactMac])
 }

@@ -1,17 +1,17 @@
-// Sign-ins under way at the hosted pages: a challenge with its sealed interaction, found by handle and browser.
+// What is under way at the hosted pages: a challenge with its sealed interaction, found by handle and browser.
 import type { Statement } from '@meridian/database/database'
 import { z } from 'zod'
 import type { IdentityDb } from './open-store.ts'
 
 const FIND_FLOW: Statement = {
-  name: 'find_sign_in_flow',
+  name: 'find_page_flow',
   text: `SELECT c.client_id, c.interaction, c.consumed_at IS NOT NULL AS consumed, c.expires_at <= t.now AS expired,
       greatest(0, ceil(extract(epoch FROM c.expires_at - t.now)))::integer AS expires_in,
       greatest(0, ceil(extract(epoch FROM b.last_sent_at - t.now) + $2::integer))::integer AS resend_in
     FROM (SELECT meridian_now() AS now) t, otp_challenge c
       JOIN contact_budget b ON b.contact_mac = c.contact_mac AND b.purpose = c.purpose
         AND b.device_hash = c.device_hash
-    WHERE c.auth_session_hash = $1::bytea AND c.interaction IS NOT NULL`,
+    WHERE c.auth_session_hash = $1::bytea AND c.purpose = $3::text AND c.interaction IS NOT NULL`,
 }
 
 const flowSchema = z.object({
@@ -24,29 +24,33 @@ const flowSchema = z.object({
   resend_in: z.number(),
 })
 
-export async function findSignInFlow(
+export type FlowPurpose = 'sign_in' | 'email_change_stop'
+
+export async function findPageFlow(
   db: IdentityDb,
+  purpose: FlowPurpose,
   authSessionHash: Uint8Array,
   resendSeconds: number,
 ): Promise<z.infer<typeof flowSchema> | undefined> {
-  const [row] = await db.sql(FIND_FLOW, [authSessionHash, resendSeconds])
+  const [row] = await db.sql(FIND_FLOW, [authSessionHash, resendSeconds, purpose])
   return row === undefined ? undefined : flowSchema.parse(row)
 }
 
 const FIND_ANSWERED_FLOW: Statement = {
   name: 'find_answered_flow',
   text: `SELECT c.id::text FROM otp_challenge c, (SELECT meridian_now() AS now) t
-    WHERE c.auth_session_hash = $1::bytea AND c.code_mac = $2::bytea AND c.interaction IS NOT NULL
-      AND c.consumed_at > t.now - make_interval(secs => $3::integer)`,
+    WHERE c.auth_session_hash = $1::bytea AND c.code_mac = $2::bytea AND c.purpose = $4::text
+      AND c.interaction IS NOT NULL AND c.consumed_at > t.now - make_interval(secs => $3::integer)`,
 }
 
 /** The challenge that this browser answered rightly a moment ago, with the same code. */
 export async function findAnsweredFlow(
   db: IdentityDb,
+  purpose: FlowPurpose,
   answer: { authSessionHash: Uint8Array; codeMac: Uint8Array },
   withinSeconds: number,
 ): Promise<string | undefined> {
-  const [row] = await db.sql(FIND_ANSWERED_FLOW, [answer.authSessionHash, answer.codeMac, withinSeconds])
+  const [row] = await db.sql(FIND_ANSWERED_FLOW, [answer.authSessionHash, answer.codeMac, withinSeconds, purpose])
   return row === undefined ? undefined : z.object({ id: z.string() }).parse(row).id
 }
 

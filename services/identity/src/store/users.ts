@@ -1,4 +1,6 @@
 import type { Statement } from '@meridian/database/database'
+import { sqlStateOf, violatedConstraintOf } from '@meridian/database/sql-state'
+import { z } from 'zod'
 import type { IdentityDb } from './open-store.ts'
 
 export type User = {
@@ -21,16 +23,39 @@ export function findUserByEmail(db: IdentityDb, email: string): Promise<User | n
 
 const INSERT_USER: Statement = {
   name: 'insert_user_if_absent',
-  text: `INSERT INTO user_account (id, email, name) VALUES ($1::uuid, $2::text, $3::text)
+  text: `INSERT INTO user_account (id, email, name)
+    SELECT $1::uuid, $2::text, $3::text WHERE NOT is_email_held($2::text, $1::uuid)
     ON CONFLICT (email) DO NOTHING RETURNING id::text`,
 }
 
-/** Adds a person with this verified address unless there is one. Resolves to whether it did. */
+/**
+ * Adds a person with this verified address unless there is one, or whoever gave it up lately may still have it back.
+ * Resolves to whether it did.
+ */
 export async function insertUserIfAbsent(
   db: IdentityDb,
   user: { id: string; email: string; name: string },
 ): Promise<boolean> {
   return (await db.sql(INSERT_USER, [user.id, user.email, user.name])).length === 1
+}
+
+const LOCK_USER: Statement = {
+  name: 'lock_user',
+  text: 'SELECT email, status FROM user_account WHERE id = $1::uuid FOR NO KEY UPDATE',
+}
+
+const lockedUserSchema = z.object({ email: z.string().nullable(), status: z.string() })
+
+/** The person as they are now, who changes no more until the transaction ends but by it. */
+export async function lockUser(db: IdentityDb, id: string): Promise<z.infer<typeof lockedUserSchema> | undefined> {
+  const [row] = await db.sql(LOCK_USER, [id])
+  return row === undefined ? undefined : lockedUserSchema.parse(row)
+}
+
+/** Whether an address could not be given to a person, because somebody has it or may have it back. */
+export function isEmailTaken(error: unknown): boolean {
+  const constraint = violatedConstraintOf(error) ?? ''
+  return sqlStateOf(error) === '23505' && ['user_account_email_key', 'user_account_email_held'].includes(constraint)
 }
 
 // The lock makes simultaneous bootstraps take turns, so that the count each of them sees is true.
