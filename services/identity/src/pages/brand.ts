@@ -12,14 +12,15 @@ export const SIGN = html`<svg class="sign" viewBox="0 0 24 24" aria-hidden="true
 /** What stands at the top of a page: the organization's logo and name, or the product's. */
 export function brandMark(brand: { name: string; logoUrl: string | null } | null, productName: string): Mark {
   if (!brand) return { header: html`<p class="mark">${SIGN} ${named(productName)}</p>`, imageOrigin: null }
-  const logoUrl = brand.logoUrl?.startsWith('https://') ? safeUrl(brand.logoUrl) : null
-  if (logoUrl === null) {
+  const logoUrl = brand.logoUrl === null ? null : safeUrl(brand.logoUrl)
+  const imageOrigin = logoUrl?.startsWith('https://') ? sourceOf(logoUrl) : null
+  if (imageOrigin === null) {
     const initial = Array.from(plain(brand.name))[0]?.toUpperCase() ?? ''
     const tile = html`<span class="tile" aria-hidden="true">${initial}</span>`
     return { header: html`<p class="mark">${tile} ${named(brand.name)}</p>`, imageOrigin: null }
   }
   const logo = html`<img src="${logoUrl}" alt="" height="40" referrerpolicy="no-referrer">`
-  return { header: html`<p class="mark">${logo} ${named(brand.name)}</p>`, imageOrigin: sourceOf(logoUrl) }
+  return { header: html`<p class="mark">${logo} ${named(brand.name)}</p>`, imageOrigin }
 }
 
 const MAX_REMEMBERED = 500

@@ -50,10 +50,15 @@ function organization(texts: Texts, orgId: string, contexts: readonly ContextCho
 ${contexts.map(
   (
     context,
-  ) => html`<button class="choice" name="context" value="${context.orgId} ${context.region}"><span class="first">${named(context.regionName)}</span> <span class="second">${texts.context.roles[context.role] ?? named(context.role)}</span></button>
+  ) => html`<button class="choice" name="context" value="${context.orgId} ${context.region}"><span class="first">${named(context.regionName)}</span> <span class="second">${roleName(texts, context.role)}</span></button>
 `,
 )}</section>
 `
+}
+
+function roleName(texts: Texts, role: string): string | Html {
+  const { roles } = texts.context
+  return Object.hasOwn(roles, role) ? (roles[role] ?? '') : named(role)
 }
 
 /** Without script there is nothing to filter with, so it stays hidden. */

@@ -20,21 +20,21 @@ export function safeUrl(url: string): string | null {
   return DANGEROUS_SCHEMES.has(new URL(url, BASE).protocol) ? null : url
 }
 
-/** The source expression that covers a URL (CSP3 §2.3.1); null for a path on this host. */
-export function sourceOf(url: string): string | null {
-  if (!URL.canParse(url)) return null
-  const { origin, protocol } = new URL(url)
-  return origin === 'null' ? protocol : origin
-}
-
 const SCHEME_SOURCE = /^[a-z][a-z0-9+.-]*:$/
 const HOST_SOURCE = /^https?:\/\/[a-z0-9.-]+(:\d{1,5})?$/
 /** CSP has no word for an IPv6 address; this one is our own machine. */
 const IPV6_LOOPBACK = /^http:\/\/\[::1\](:\d{1,5})?$/
 
 /** Null for what is no source expression, so that nobody can add a directive. */
-export function formTarget(source: string): string | null {
+export function sourceExpression(source: string): string | null {
   if (IPV6_LOOPBACK.test(source)) return 'http:'
   if (HOST_SOURCE.test(source)) return source
   return SCHEME_SOURCE.test(source) && !DANGEROUS_SCHEMES.has(source) ? source : null
+}
+
+/** The source expression that covers a URL (CSP3 §2.3.1); null for a path on this host and for what has none. */
+export function sourceOf(url: string): string | null {
+  if (!URL.canParse(url)) return null
+  const { origin, protocol } = new URL(url)
+  return sourceExpression(origin === 'null' ? protocol : origin)
 }

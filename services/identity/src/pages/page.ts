@@ -5,7 +5,7 @@ import { brandMark, brandStyle, SIGN } from './brand.ts'
 import { GLOBE } from './globe.ts'
 import { Html, html, named, plain } from './html.ts'
 import { type InlineCode, inlineCode } from './inline-code.ts'
-import { formTarget } from './links.ts'
+import { sourceExpression } from './links.ts'
 import { STYLE } from './style.ts'
 import { textsFor } from './texts.ts'
 
@@ -80,7 +80,7 @@ function policyOf(
   imageOrigin: string | null,
   formTargets: readonly string[],
 ): string {
-  const targets = formTargets.map(formTarget).filter((target) => target !== null)
+  const targets = formTargets.map(sourceExpression).filter((target) => target !== null)
   return [
     "default-src 'none'",
     `style-src ${styles.join(' ')}`,

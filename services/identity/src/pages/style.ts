@@ -20,18 +20,21 @@ html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{margin:0;min-height:100vh;min-height:100svh;background:var(--surface);color:var(--ink);
 font:1rem/1.55 "Avenir Next",Avenir,"Segoe UI Variable Text","Segoe UI",Ubuntu,Cantarell,"Noto Sans",system-ui,sans-serif;overflow-wrap:anywhere}
 .globe{position:fixed;z-index:-1;left:50%;bottom:-74vmin;width:110vmin;height:110vmin;margin-left:-30vmin;
-fill:none;stroke:var(--globe);stroke-width:.35}
-.globe .here{stroke:var(--accent);stroke-width:.55}
+fill:none;stroke:var(--globe);stroke-width:1}
+.globe *{vector-effect:non-scaling-stroke}
+.globe .here{stroke:var(--accent);stroke-width:2}
 .globe .place{fill:var(--accent);stroke:none}
 .panel{position:relative;background:var(--surface);padding:1.5rem 1.25rem 2rem;max-width:30rem;margin:0 auto}
+.panel::after{content:"";position:absolute;left:0;right:0;top:100%;height:5rem;background:linear-gradient(var(--surface),transparent);pointer-events:none}
 .mark{display:flex;align-items:center;gap:.65rem;margin:0 0 2.25rem;font-weight:600;line-height:1.25;letter-spacing:.01em;min-height:2.5rem}
 .mark img{display:block;flex:none;height:2.5rem;width:auto;max-width:9rem;object-fit:contain;background:#fff;border-radius:.4rem;padding:.2rem}
 .sign{flex:none;width:1.75rem;height:1.75rem;fill:none;stroke:currentColor;stroke-width:1.5}
-.sign .here{fill:var(--accent);stroke:var(--surface);stroke-width:1}
+.sign .here{fill:var(--accent);stroke:none}
 .tile{flex:none;display:grid;place-items:center;width:2.5rem;height:2.5rem;border-radius:.5rem;background:var(--accent);color:var(--on-accent);font-size:1.25rem}
 h1{font-size:1.75rem;line-height:1.2;font-weight:600;letter-spacing:-.018em;margin:0 0 .5rem;text-wrap:balance}
 p{margin:0 0 1rem}
 .lead{color:var(--muted);margin:0 0 1.75rem}
+.lead+p{margin:-1rem 0 1.75rem}
 .lead bdi{color:var(--ink);font-weight:600}
 .note{color:var(--muted);font-size:.9375rem;margin:.9rem 0 0}
 footer{display:flex;align-items:center;gap:.4rem;margin:2rem 0 0;color:var(--muted);font-size:.875rem}
@@ -40,6 +43,7 @@ footer .sign{width:1.1rem;height:1.1rem}
 body{background:var(--ground);padding:clamp(1.5rem,9vh,6.5rem) 1.5rem}
 .panel{width:27rem;padding:2.25rem 2.5rem 2.5rem;border:1px solid var(--line);border-radius:1rem;
 box-shadow:0 1.5rem 3rem -1.5rem rgb(6 30 36/.22)}
+.panel::after{content:none}
 .globe{left:auto;right:-38vmin;bottom:-32vmin;margin:0;width:128vmin;height:128vmin}}
 @media (min-width:64rem){
 .panel{margin:0 0 0 clamp(4rem,13vw,14rem)}
@@ -57,6 +61,7 @@ input[aria-invalid]{border-color:var(--danger);border-width:2px}
 button,.button{display:block;width:100%;min-height:3rem;padding:.7rem 1.1rem;font:inherit;font-weight:600;text-align:center;text-decoration:none;
 color:var(--on-accent);background:var(--accent);border:1px solid transparent;border-radius:.6rem;cursor:pointer;overflow-wrap:anywhere;appearance:none}
 button+button{margin-top:.75rem}
+.note+button{margin-top:1.5rem}
 .quiet{color:var(--ink);background:transparent;border-color:var(--edge)}
 button:hover,.button:hover{box-shadow:0 0 0 3px var(--line)}
 .quiet:hover,.choice:hover{background:var(--tint);box-shadow:none}

@@ -299,12 +299,12 @@ export const ENGLISH = {
   },
 } satisfies Texts
 
-const LANGUAGES: Readonly<Record<string, Texts>> = { en: ENGLISH }
+const LANGUAGES: ReadonlyMap<string, Texts> = new Map([['en', ENGLISH]])
 
 /** The texts of a language tag or of the language that it begins with, else the English ones. */
 export function textsFor(language: string | undefined): Texts {
   const tag = language?.toLowerCase() ?? ''
-  return LANGUAGES[tag] ?? LANGUAGES[tag.split('-')[0] ?? ''] ?? ENGLISH
+  return LANGUAGES.get(tag) ?? LANGUAGES.get(tag.split('-')[0] ?? '') ?? ENGLISH
 }
 
 export function count(texts: Texts, counted: Counted, number: number): string {
