@@ -13,7 +13,7 @@ import {
   directoryDocumentSchema,
   importDirectory,
 } from '../../services/identity/src/directory/import-directory.ts'
-import { applyRegistry, registrySchema } from '../../services/identity/src/directory/registry.ts'
+import { applyRegistry, type Registry, registrySchema } from '../../services/identity/src/directory/registry.ts'
 import { holdKeySet } from '../../services/identity/src/keys/keep-key-set.ts'
 import type { RenderedMail } from '../../services/identity/src/mail/message.ts'
 import { drainOutbox } from '../../services/identity/src/mail/outbox.ts'
@@ -135,6 +135,7 @@ const SETTINGS: Settings = {
   otpResendSeconds: 60,
   otpSendsPerHour: 5,
   otpSendsPerDay: 10,
+  emailChangeUndoSeconds: 7 * 86_400,
   keyActiveSeconds: 30 * 86_400,
   keyStagedSeconds: 3600,
   mailFrom: 'Meridian <no-reply@example.test>',
@@ -177,6 +178,8 @@ export type IdentityOptions = {
   readonly poolSize?: number
   readonly challengesPerMinute?: number
   readonly withPeople?: boolean
+  /** Instead of the one above. */
+  readonly registry?: Registry
   /** Milliseconds, for what a process knows of waiting. Stands still unless given. */
   readonly now?: () => number
 }
@@ -202,7 +205,7 @@ export async function startIdentity(t: Test, place: Place, options: IdentityOpti
     stores.push(isShared ? first : await openIdentityStore({ ...place, poolSize: options.poolSize ?? 10 }))
   }
   const [db] = stores as [IdentityDatabase]
-  await applyRegistry({ db }, registry)
+  await applyRegistry({ db }, options.registry ?? registry)
   const instances = await Promise.all(stores.map((store) => buildInstance(store, secrets, options)))
   const [first] = instances as [Instance]
   if (options.withPeople !== false) await importDirectory(first.deps, people)
