@@ -109,6 +109,10 @@ t.test(
       'TEST.example.app:/callback',
     ]
     for (const redirectUri of almost) await staysHere(t, identity, redirectUri, () => native(redirectUri))
+    const inBrowser = { client_id: 'spa-standard', redirect_uri: 'http://127.0.0.1:8080/callback' }
+    await staysHere(t, identity, 'a browser client has no ports to choose', () =>
+      browser.get(authorizationUrl(inBrowser).url),
+    )
   },
 )
 

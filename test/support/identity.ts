@@ -80,7 +80,7 @@ export const registry = registrySchema.parse({
       name: 'Browser app, standard library',
       first_party: true,
       browser: true,
-      redirect_uris: ['https://standard.example.test/callback'],
+      redirect_uris: ['https://standard.example.test/callback', 'http://127.0.0.1/callback'],
       post_logout_redirect_uris: ['https://standard.example.test/'],
     },
     { ...publicClient, id: 'third-party', name: 'Third party', redirect_uris: ['https://third.example.test/callback'] },

@@ -39,7 +39,7 @@ export type IdTokenHint = z.infer<typeof idTokenHintSchema>
  */
 export function openIdTokenHint(deps: Pick<Deps, 'settings' | 'keySet'>, token: string): IdTokenHint | undefined {
   const opened = openCompactJws(token, ID_TOKEN_TYPE, (kid) => {
-    const jwk = deps.keySet().publicJwks.find((candidate) => candidate.kid === kid)
+    const jwk = deps.keySet().hintJwks.find((candidate) => candidate.kid === kid)
     return jwk && createPublicKey({ key: jwk, format: 'jwk' })
   })
   const parsed = idTokenHintSchema.safeParse(opened?.claims)
