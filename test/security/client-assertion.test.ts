@@ -128,6 +128,7 @@ t.test('whatever an assertion must say and does not is refused, and then the rig
     ['an unknown client', await assertionOf({ iss: 'nobody', sub: 'nobody' })],
     ['a public client', await assertionOf({ iss: 'native', sub: 'native' })],
     ['a client with a secret', await assertionOf({ iss: 'region-in', sub: 'region-in' })],
+    ['a client id that no client can have', await assertionOf({ iss: 'a\0b', sub: 'a\0b' })],
     ['no issuer', await assertionOf({ iss: undefined })],
     ['no subject', await assertionOf({ sub: undefined })],
     ['no audience', await assertionOf({ aud: undefined })],

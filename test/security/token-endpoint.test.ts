@@ -131,6 +131,34 @@ t.test('only a well-formed form is read (A10)', async (t) => {
   )
 })
 
+t.test('a null character is refused wherever it stands', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  const { access_token: token, refresh_token: head } = (await signIn(identity, 'lin@acme.test')).body
+  const own = { grant_type: 'client_credentials' }
+  await refuses(
+    t,
+    identity,
+    'client_id',
+    () => identity.post('/oauth/token', { ...own, client_id: 'a\0b' }),
+    request400,
+  )
+  await refuses(t, identity, 'Basic', () => identity.post('/oauth/token', own, basic('a%00b', 'x')), client401)
+  const target = { resource: IN, org_id: 'acme' }
+  await refuses(t, identity, 'org_id', () => exchange(identity, token, { ...target, org_id: 'acme\0' }), request400)
+  await refuses(
+    t,
+    identity,
+    'resource',
+    () => exchange(identity, token, { ...target, resource: `${IN}\0` }),
+    request400,
+  )
+  await refuses(t, identity, 'scope', () => refresh(identity, head, { scope: 'openid\0' }), request400)
+  await refuses(t, identity, 'a name', () => refresh(identity, head, { 'x\0': 'y' }), request400)
+  const query = `resource=${encodeURIComponent(IN)}&org_id=acme%00`
+  await refuses(t, identity, 'a query', () => identity.get(`/v1/me/contexts?${query}`, token), request400)
+  t.equal((await exchange(identity, token, target)).status, 200)
+})
+
 t.test('clients are who they prove to be', async (t) => {
   const identity = await startIdentity(t, await embeddedPlace('identity'))
   const form = { grant_type: 'client_credentials' }

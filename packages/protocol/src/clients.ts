@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { regionCodeSchema } from './ids.ts'
 import { jwksSchema } from './jwks.ts'
 import { grantTypeSchema } from './oauth.ts'
+import { displayNameSchema } from './orgs.ts'
 import { redirectUriSchema } from './redirect-uri.ts'
 
 export const originSchema = z
@@ -14,7 +15,7 @@ export const clientIdSchema = z.string().regex(/^[a-z0-9-]{2,60}$/)
 
 const clientFields = {
   id: clientIdSchema,
-  name: z.string().min(1).max(100),
+  name: displayNameSchema,
   first_party: z.boolean().default(false),
   browser: z.boolean().default(false),
   auth_method: z.enum(['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']),
@@ -44,6 +45,9 @@ const consistent = <S extends z.ZodType<z.output<z.ZodObject<typeof clientFields
   schema
     .refine((client) => (client.auth_method === 'private_key_jwt') === (client.jwks !== undefined), {
       error: 'jwks goes with private_key_jwt, and with nothing else',
+    })
+    .refine(({ jwks }) => new Set(jwks?.keys.map(({ kid }) => kid)).size === (jwks?.keys.length ?? 0), {
+      error: 'jwks names a kid twice',
     })
     .refine((client) => client.region === undefined || !client.account_token, {
       error: "a region's client cannot have account tokens",

@@ -10,16 +10,16 @@ export const ecPublicJwkSchema = z.strictObject({
   kty: z.literal('EC'),
   crv: z.literal('P-256'),
   alg: z.literal('ES256'),
-  x: z.string().length(43),
-  y: z.string().length(43),
+  x: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  y: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
 })
 
 export const rsaPublicJwkSchema = z.strictObject({
   ...publicMembers,
   kty: z.literal('RSA'),
   alg: z.literal('RS256'),
-  n: z.string().min(342).max(1366),
-  e: z.string().min(2).max(12),
+  n: z.string().regex(/^[A-Za-z0-9_-]{342,1366}$/),
+  e: z.string().regex(/^[A-Za-z0-9_-]{2,12}$/),
 })
 
 export const publicJwkSchema = z.discriminatedUnion('kty', [ecPublicJwkSchema, rsaPublicJwkSchema])

@@ -1,5 +1,6 @@
 import type { ProblemDetails } from '@meridian/protocol/problem'
 import type { z } from 'zod'
+import { hasNullCharacter } from './null-character.ts'
 import { Problem } from './problem.ts'
 
 /**
@@ -8,7 +9,10 @@ import { Problem } from './problem.ts'
  */
 export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
   const parsed = schema.safeParse(input)
-  if (parsed.success) return parsed.data
+  if (parsed.success) {
+    if (!hasNullCharacter(parsed.data)) return parsed.data
+    throw new Problem('invalid_request', { detail: 'A text has a null character' })
+  }
   throw new Problem('invalid_request', { errors: fieldErrorsOf(parsed.error), cause: parsed.error })
 }
 

@@ -1,5 +1,6 @@
 // Clients as sys-admins manage them. A client of the configuration is the operator's and read-only here; the id of a
 // deleted one is never given again. Secrets are made here, shown in the one answer that made them, and kept as hashes.
+import { createPublicKey } from 'node:crypto'
 import { withTransaction } from '@meridian/database/transaction'
 import {
   type ClientPage,
@@ -77,6 +78,7 @@ async function register(
   origin: Origin,
 ): Promise<{ client: RegisteredClient; sealedSecret: string | null }> {
   await assertNarrow(db, registration)
+  assertKeys(registration)
   const secret = hasSecret(registration) ? makeSecret(deps) : null
   const added = storedClientOf(registration, secret === null ? null : sha256(secret))
   if (!(await insertRegistration(db, added))) throw new Refusal('client_id_taken', 'the id was given before')
@@ -97,6 +99,7 @@ export async function changeClient(
 ): Promise<RegisteredClient> {
   return withTransaction(deps.db, async (db) => {
     await assertNarrow(db, registration)
+    assertKeys(registration)
     const alike = hasSecret(registration) ? SECRET_METHODS : ([registration.auth_method] as const)
     const changed = await updateRegistration(db, storedClientOf(registration, null), alike, expected)
     if (!changed) throw await refusalOf(db, registration.id, expected, 'auth_method: another kind is another client')
@@ -180,6 +183,17 @@ async function assertNarrow(db: IdentityDb, registration: ClientRegistration): P
   if (isNarrow(registration, () => apiUrl)) return
   const detail = "allowed_resources: a region's client may only have its own region's api_url"
   throw new Refusal('invalid_request', 'a region client that is too wide', detail)
+}
+
+/** A point that is on no curve, or too short a modulus, would refuse its client later and say less. */
+function assertKeys(registration: ClientRegistration): void {
+  for (const key of registration.jwks?.keys ?? []) {
+    try {
+      createPublicKey({ key, format: 'jwk' })
+    } catch {
+      throw new Refusal('invalid_request', 'a key that is none', 'jwks: holds a key that is none')
+    }
+  }
 }
 
 function recordChange(

@@ -1,5 +1,6 @@
 // Which client is asking, and the proof of it: one method a request, the one that the client is registered for
 // (RFC 6749 §2.3, RFC 8414 §2). Every endpoint that authenticates clients begins here.
+import { clientIdSchema } from '@meridian/protocol/clients'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../refusal.ts'
 import { macMatches, sha256 } from '../secrets/macs.ts'
@@ -21,7 +22,8 @@ export async function authenticateClient(
   credentials: ClientCredentials,
 ): Promise<Client> {
   const presented = readCredentials(credentials)
-  const client = await findClient(deps.db, presented.clientId)
+  const clientId = clientIdSchema.safeParse(presented.clientId)
+  const client = clientId.success ? await findClient(deps.db, clientId.data) : undefined
   if (client === undefined) throw new Refusal('invalid_client', 'unknown client')
   if (client.authMethod !== presented.method) throw new Refusal('invalid_client', 'another authentication method')
   switch (presented.method) {
