@@ -19,7 +19,7 @@ const DAY = 86_400
 const ROUNDS = 25
 const SETTINGS = { keyActiveSeconds: 2 * DAY, keyStagedSeconds: 3600 }
 
-t.setTimeout(120_000)
+t.setTimeout(180_000)
 
 const countOf = async (identity: IdentityUnderTest) => {
   const rows = await ask(

@@ -19,6 +19,8 @@ import { ask } from '../support/races.ts'
 import { refuses } from '../support/refusal.ts'
 
 const DAY = 86_400
+
+t.setTimeout(180_000)
 const kidsIn = async (identity: IdentityUnderTest): Promise<string[]> =>
   (await identity.get('/oauth/jwks')).body['keys'].map((key: { kid: string }) => key.kid)
 const kidOf = (token: unknown): string =>
