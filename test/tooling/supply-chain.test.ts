@@ -22,7 +22,7 @@ const isAtLeast = (version: string, least: readonly number[]) => {
   return true
 }
 
-const FOREIGN_SOURCE = /tarball:|git\+|github\.com|codeload|https?:\/\/|\bfile:/
+const FOREIGN_SOURCE = /tarball:|git\+|github\.com|codeload|https?:\/\/|: file:/
 
 t.test('the lockfile names packages of the registry alone, each with its hash', async (t) => {
   const lockfile = await read('pnpm-lock.yaml')
