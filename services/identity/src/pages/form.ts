@@ -22,7 +22,7 @@ function describedBy(error: string | null, ...ids: string[]): Html {
 
 export function emailField(texts: Texts, email: string | null, error: string | null): Html {
   return html`<p class="field"><label for="email">${texts.frame.email}</label>
-<input id="email" name="email" type="email" value="${email ?? ''}" autocomplete="username email" autocapitalize="none" autocorrect="off" spellcheck="false" inputmode="email" maxlength="254" required autofocus${describedBy(error)}></p>`
+<input id="email" name="email" type="email" value="${email ?? ''}" autocomplete="email" autocapitalize="none" autocorrect="off" spellcheck="false" inputmode="email" maxlength="254" required autofocus${describedBy(error)}></p>`
 }
 
 /** Long enough for a code pasted with the spaces and dashes around it. */

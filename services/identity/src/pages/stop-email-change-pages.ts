@@ -40,7 +40,7 @@ export type StopCodeView = {
   readonly resendInSeconds: number
 }
 
-/** Another code is asked for as the first one was: with the address. */
+/** Another code is asked for as the first one was, with the address, and names the flow that it goes on with. */
 export function renderStopCode(frame: Frame, view: StopCodeView): Page {
   const texts = textsFor(frame.language)
   const { codeLead, confirm, wrongCode } = texts.stop
@@ -57,7 +57,7 @@ ${errorMessage(error)}
 ${codeField(texts, error)}
 <button>${confirm}</button>
 </form>
-${resendForm(texts, '/email-change/stop', { csrf: view.csrf, email: view.email }, view.resendInSeconds)}`,
+${resendForm(texts, '/email-change/stop', { csrf: view.csrf, flow: view.flow, email: view.email }, view.resendInSeconds)}`,
   })
 }
 
