@@ -116,7 +116,7 @@ async function startRegion(t: Test, identity: IdentityUnderTest, times: Times) {
 type Held = { readonly token: string; readonly shownAt: number }
 
 /** A person who is signed in at each process, and goes on minting there and exchanging at the other. */
-async function startLoad(t: Test, identity: IdentityUnderTest, times: Times) {
+async function startLoad(identity: IdentityUnderTest, times: Times) {
   const held: Held[] = []
   const kids = new Set<string>()
   const refreshTokens: string[] = []
@@ -126,13 +126,13 @@ async function startLoad(t: Test, identity: IdentityUnderTest, times: Times) {
 
   async function mintAt(instance: Instance, index: number): Promise<void> {
     const renewed = await refresh(instance, refreshTokens[index] ?? '')
-    if (renewed.status !== 200) return t.fail(`refresh: ${renewed.text}`)
+    if (renewed.status !== 200) throw new Error(`refresh: ${renewed.text}`)
     refreshTokens[index] = renewed.body['refresh_token']
     const account = renewed.body['access_token']
     const other = identity.instances[(index + 1) % identity.instances.length] as Instance
     for (const age of AGES_SECONDS) {
       const exchanged = await exchange(other, account, { resource: IN, org_id: 'acme' })
-      if (exchanged.status !== 200) return t.fail(`exchange: ${exchanged.text}`)
+      if (exchanged.status !== 200) throw new Error(`exchange: ${exchanged.text}`)
       const token = String(exchanged.body['access_token'])
       kids.add(kidOf(token))
       held.push({ token, shownAt: times.passedSeconds() + age })
@@ -158,7 +158,7 @@ const kidOf = (token: string): string => JSON.parse(Buffer.from(token.split('.')
 async function setUp(t: Test, identity: IdentityUnderTest) {
   const times = makeTimes(identity)
   const region = await startRegion(t, identity, times)
-  const load = await startLoad(t, identity, times)
+  const load = await startLoad(identity, times)
   const keepers = identity.instances.map((instance) => createKeeper(instance.deps))
   const [prompt, late] = identity.instances as [Instance, Instance]
   const refused: string[] = []

@@ -195,9 +195,9 @@ eachEngine(
     })
     const after = await kidsIn(identity)
     t.notOk(after.includes(kidOf(old['access_token'])), 'gone from the JWKS')
-  const { revoked } = (await identity.get('/oauth/jwks')).body
-  t.equal(revoked.length, 2, 'which names it as revoked, and the staged one')
-  t.ok(revoked.includes(kidOf(old['access_token'])))
+    const { revoked } = (await identity.get('/oauth/jwks')).body
+    t.equal(revoked.length, 2, 'which names it as revoked, and the staged one')
+    t.ok(revoked.includes(kidOf(old['access_token'])))
     t.notOk(
       identity.deps.keySet().hintJwks.some((jwk) => jwk.kid === kidOf(old['access_token'])),
       'and from the hints',
