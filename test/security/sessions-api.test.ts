@@ -5,6 +5,14 @@ import t from 'tap'
 import { purgeExpired } from '../../services/identity/src/store/purge.ts'
 import { embeddedPlace, onPostgresql, shiftClock } from '../support/databases.ts'
 import {
+  answerOf,
+  authorizationUrl,
+  follow,
+  locationOf,
+  openBrowser,
+  signInAtPages,
+} from '../support/hosted-browser.ts'
+import {
   authorize,
   claimsOf,
   exchange,
@@ -24,6 +32,7 @@ import { refuses } from '../support/refusal.ts'
 t.setTimeout(100_000)
 
 const DAY = 86_400
+const LOOPBACK = 'http://127.0.0.1:4000/callback'
 const UNKNOWN = '01890a5d-ac96-774b-bcce-b302099a8057'
 const settings = UNHURRIED
 
@@ -308,6 +317,48 @@ t.test('races', async (t) => {
       answersOnly(t, replies, ['200', '401'], 'each other')
       const alive = await Promise.all(pair.map(async (own) => (await identity.get('/v1/me', tokenOf(own))).status))
       t.ok(alive.filter((status) => status === 200).length <= 1, alive.join())
+    }
+  })
+
+  await onPostgresql(t, 'a browser that signs on while all sessions end is left with nothing', async (t, place) => {
+    const identity = await startIdentity(t, await place('identity'), { settings, instances: 2 })
+    for (let round = 0; round < 8; round += 1) {
+      const own = await signIn(identity, 'ada@acme.test')
+      const browser = openBrowser(identity)
+      await signInAtPages(
+        identity,
+        browser,
+        'ada@acme.test',
+        await follow(browser, await browser.get(authorizationUrl().url)),
+      )
+      const cookie = [...browser.cookies].map((pair) => pair.join('=')).join('; ')
+      const asked = Array.from({ length: 8 }, () => authorizationUrl({ client_id: 'native', redirect_uri: LOOPBACK }))
+      const which = round % 2 === 0 ? 'others' : 'all'
+      const ending = (instance: Instance) => revoke(instance, tokenOf(own), { which })
+      const signingOn = asked.map(
+        ({ url }) =>
+          (instance: Instance) =>
+            instance.inject({ method: 'GET', url, headers: { cookie } }),
+      )
+      const replies = await fire(identity, [...signingOn.slice(0, 4), ending, ...signingOn.slice(4)])
+      t.equal(replies[4]?.status, 200, which)
+      for (const [index, reply] of replies.filter((_, at) => at !== 4).entries()) {
+        t.equal(reply.status, 303, reply.text)
+        if (!locationOf(reply).includes('code=')) continue
+        const { code = '' } = answerOf(reply)
+        const redeemed = await redeem(
+          identity,
+          { code, verifier: asked[index]?.verifier ?? '' },
+          { redirect_uri: LOOPBACK },
+        )
+        t.match(redeemed.body, { error: 'invalid_grant' }, 'a code that was given meanwhile opens nothing')
+      }
+      const live = 'SELECT count(*)::int AS live FROM session WHERE revoked_at IS NULL'
+      t.strictSame(await ask(identity, live), [{ live: which === 'others' ? 1 : 0 }], which)
+      await ask(
+        identity,
+        "UPDATE session SET revoked_at = now(), revoked_reason = 'x' WHERE revoked_at IS NULL RETURNING id",
+      )
     }
   })
 
