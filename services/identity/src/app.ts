@@ -6,11 +6,13 @@ import { AUTH_BODY_MAX_BYTES, createServer } from '@meridian/service-kit/server'
 import type { FastifyInstance } from 'fastify'
 import type { Deps } from './deps.ts'
 import { clientsRoutes } from './http/api/clients/route.ts'
+import { emailRoutes } from './http/api/email/route.ts'
 import { meRoutes } from './http/api/me/route.ts'
 import { orgsRoutes } from './http/api/orgs/route.ts'
 import { regionsRoutes } from './http/api/regions/route.ts'
 import { sessionsRoutes } from './http/api/sessions/route.ts'
 import { registerCors } from './http/cors.ts'
+import { emailChangePages } from './http/email-change/route.ts'
 import { createSendError } from './http/errors.ts'
 import { authorizeRoute } from './http/oauth/authorize/route.ts'
 import { challengeRoute } from './http/oauth/challenge/route.ts'
@@ -50,6 +52,7 @@ export async function buildApp(deps: Deps, options: AppOptions): Promise<Fastify
   jwksRoute(app, deps)
   metadataRoute(app, deps)
   meRoutes(app, deps)
+  emailRoutes(app, deps, { max: options.challengesPerMinute, timeWindow: MINUTE_MS })
   orgsRoutes(app, deps)
   regionsRoutes(app, deps)
   sessionsRoutes(app, deps)
@@ -66,7 +69,9 @@ export async function buildApp(deps: Deps, options: AppOptions): Promise<Fastify
     const pages = { max: options.pageRequestsPerMinute, timeWindow: MINUTE_MS }
     authorizeRoute(oauth, deps, pages)
     logoutRoute(oauth, deps, pages)
-    signInPages(oauth, deps, { pages, codes: { max: options.challengesPerMinute, timeWindow: MINUTE_MS } })
+    const codes = { max: options.challengesPerMinute, timeWindow: MINUTE_MS }
+    signInPages(oauth, deps, { pages, codes })
+    emailChangePages(oauth, deps, { pages, codes })
   })
   return app
 }

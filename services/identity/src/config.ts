@@ -61,6 +61,9 @@ export const configurationSchema = z.object({
   OTP_RESEND_SECONDS: seconds(10, 600).default(60).describe('wait before an address can be sent another code'),
   OTP_SENDS_PER_HOUR: integerSetting({ min: 1, max: 20 }).default(5).describe('codes an address is sent in an hour'),
   OTP_SENDS_PER_DAY: integerSetting({ min: 1, max: 50 }).default(10).describe('codes an address is sent in a day'),
+  EMAIL_CHANGE_UNDO_SECONDS: seconds(DAY, 30 * DAY)
+    .default(7 * DAY)
+    .describe('how long a change of address can be undone from the old one'),
   KEY_ACTIVE_SECONDS: seconds(2 * DAY, 400 * DAY)
     .default(30 * DAY)
     .describe('how long a key signs before the next one does'),

@@ -112,6 +112,7 @@ export function settingsOf(configuration: Configuration): Settings {
     otpResendSeconds: configuration.OTP_RESEND_SECONDS,
     otpSendsPerHour: configuration.OTP_SENDS_PER_HOUR,
     otpSendsPerDay: configuration.OTP_SENDS_PER_DAY,
+    emailChangeUndoSeconds: configuration.EMAIL_CHANGE_UNDO_SECONDS,
     keyActiveSeconds: configuration.KEY_ACTIVE_SECONDS,
     keyStagedSeconds: configuration.KEY_STAGED_SECONDS,
     mailFrom: configuration.MAIL_FROM,

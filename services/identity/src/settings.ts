@@ -21,6 +21,8 @@ export type Settings = {
   readonly otpResendSeconds: number
   readonly otpSendsPerHour: number
   readonly otpSendsPerDay: number
+  /** How long a change of address can be undone from the old one. */
+  readonly emailChangeUndoSeconds: number
   /** From a signing key's first signature to its successor's. */
   readonly keyActiveSeconds: number
   /** Least time that a signing key is published before it signs. */

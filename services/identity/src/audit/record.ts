@@ -28,6 +28,12 @@ export type AuditKind =
   | 'client.changed'
   | 'client.deleted'
   | 'client.secret_rotated'
+  | 'email.change_requested'
+  | 'email.changed'
+  | 'email.change_refused'
+  | 'email.change_stopped'
+  | 'email.change_undone'
+  | 'email.stop_refused'
 
 export function recordAudit(
   db: IdentityDb,

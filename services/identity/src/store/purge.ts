@@ -8,12 +8,17 @@ const SESSION_IS_OVER = `created_at < meridian_now() - interval '2 days'
   AND (revoked_reason IS DISTINCT FROM 'reuse' OR revoked_at < meridian_now() - interval '30 days')
   AND NOT EXISTS (SELECT FROM refresh_token_family f WHERE f.session_id = session.id)`
 
+/** A month after nothing could be undone any more; the first condition is the index's. */
+const CHANGE_IS_OVER = `created_at < meridian_now() - interval '30 days'
+  AND coalesce(undo_until, expires_at) < meridian_now() - interval '30 days'`
+
 /** What is over and of no further use: table, key columns, and the condition under which a row may go. */
 const PURGED = [
   // A moment longer than they are good for: an insert that began in time must still find the row.
   ['client_assertion', 'client_id, jti_hash', "expires_at < meridian_now() - interval '1 minute'"],
   ['otp_challenge', 'id', "expires_at < meridian_now() - interval '2 days'"],
   ['contact_budget', 'contact_mac, purpose', "last_sent_at < meridian_now() - interval '30 days'"],
+  ['email_change', 'id', CHANGE_IS_OVER],
   ['authorization_code', 'id', "expires_at < meridian_now() - interval '1 day'"],
   ['idempotency', 'scope, key_hash', 'expires_at < meridian_now()'],
   ['mail_outbox', 'id', "expires_at < meridian_now() - interval '7 days'"],

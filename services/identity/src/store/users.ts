@@ -54,8 +54,9 @@ export async function lockUser(db: IdentityDb, id: string): Promise<z.infer<type
 
 /** Whether an address could not be given to a person, because somebody has it or may have it back. */
 export function isEmailTaken(error: unknown): boolean {
-  const constraint = violatedConstraintOf(error) ?? ''
-  return sqlStateOf(error) === '23505' && ['user_account_email_key', 'user_account_email_held'].includes(constraint)
+  if (sqlStateOf(error) !== '23505') return false
+  const isHeld = String((error as Error).message).includes('the address is held')
+  return isHeld || ['user_account_email_key', 'email'].includes(violatedConstraintOf(error) ?? '')
 }
 
 // The lock makes simultaneous bootstraps take turns, so that the count each of them sees is true.

@@ -1,0 +1,316 @@
+// SECURITY 1.9 (A90) and A24 at the pages that stop a change of address: whoever has the old mailbox can stop or undo
+// it without a sign-in, nobody else learns or does anything there, and nobody else gets the old address meanwhile.
+import t, { type Test } from 'tap'
+import { importDirectory } from '../../services/identity/src/directory/import-directory.ts'
+import { embeddedPlace, shiftClock } from '../support/databases.ts'
+import {
+  askForChange,
+  askToStop,
+  bearer,
+  changeAddress,
+  confirmChange,
+  outcomeOf,
+  requestChange,
+  STOP,
+  STOP_CODE,
+  stopChange,
+  tokenOf,
+} from '../support/email-change.ts'
+import {
+  authorizationUrl,
+  follow,
+  hiddenFieldsOf,
+  locationOf,
+  openBrowser,
+  signInAtPages,
+} from '../support/hosted-browser.ts'
+import {
+  claimsOf,
+  codeMailedTo,
+  type IdentityOptions,
+  type IdentityUnderTest,
+  makeSysAdmin,
+  refresh,
+  signIn,
+  startIdentity,
+} from '../support/identity.ts'
+import { ask, UNHURRIED } from '../support/races.ts'
+import { readState, refuses } from '../support/refusal.ts'
+
+t.setTimeout(120_000)
+
+const ADA = 'ada@acme.test'
+const LIN = 'lin@acme.test'
+const NEW = 'ada.new@example.test'
+const DAY = 86_400
+const WRONG_CODE = { status: 400, error: 'invalid_code' }
+
+const start = async (t: Test, options: IdentityOptions = {}) =>
+  startIdentity(t, await embeddedPlace('identity'), { ...options, settings: { ...UNHURRIED, ...options.settings } })
+const other = (otp: string) => String((Number(otp) + 1) % 1_000_000).padStart(6, '0')
+const emailOf = async (identity: IdentityUnderTest, id: unknown) =>
+  (await ask(identity, 'SELECT email FROM user_account WHERE id = $1::uuid', [id]))[0]?.['email']
+const subOf = (token: string) => claimsOf(token)['sub']
+const mailsTo = async (identity: IdentityUnderTest, address: string) => (await identity.mailTo(address)).length
+const importPerson = (identity: IdentityUnderTest, email: string) =>
+  importDirectory(identity.deps, {
+    organizations: [],
+    people: [{ email, name: 'Someone', memberships: [] }],
+  } as unknown as Parameters<typeof importDirectory>[1])
+
+t.test('an open change is stopped from the old address, and its code is void', async (t) => {
+  const identity = await start(t)
+  const { token, body } = await askForChange(identity, ADA, NEW)
+  const before = await readState(identity)
+  const { browser, page, fields } = await askToStop(identity, ADA)
+  const otp = await codeMailedTo(identity, ADA)
+  t.equal(page.status, 200)
+  t.notOk(page.text.includes(otp), 'the code leaves by mail alone')
+  await browser.get(`${STOP_CODE}?flow=${fields['flow']}&otp=${otp}`)
+  const looked = await readState(identity)
+  t.equal(looked['person'], before['person'], 'looking changes nothing (A24)')
+  const again = await browser.get(`${STOP_CODE}?flow=${fields['flow']}`)
+  t.equal(again.status, 200, 'the code is still asked for')
+  const done = await browser.post(STOP_CODE, { ...fields, otp })
+  t.equal(done.status, 200)
+  t.equal(outcomeOf(done), 'stopped')
+  await refuses(t, identity, 'the code to the new address', () => confirmChange(identity, token, body), WRONG_CODE)
+  t.equal(await emailOf(identity, subOf(token)), ADA)
+  t.equal((await identity.get('/v1/me', token)).status, 200, 'sessions live')
+  t.equal(outcomeOf(await browser.post(STOP_CODE, { ...fields, otp })), 'stopped', 'a second press tells the same')
+  await shiftClock(identity.db, 61)
+  t.equal((await browser.post(STOP_CODE, { ...fields, otp })).status, 400, 'for a minute')
+  t.equal((await browser.get(`${STOP_CODE}?flow=${fields['flow']}`)).status, 400)
+  t.equal(
+    (await changeAddress(identity, ADA, NEW, await signIn(identity, ADA))).body.otp.length,
+    6,
+    'a new one is free',
+  )
+})
+
+t.test('a committed change is undone from the old address, with every sign-in', async (t) => {
+  const identity = await start(t)
+  const attacker = await signIn(identity, ADA)
+  await changeAddress(identity, ADA, NEW, attacker)
+  const browser = openBrowser(identity)
+  const signInPage = `/sign-in?${authorizationUrl().url.split('?')[1]}`
+  await signInAtPages(identity, browser, NEW, await browser.get(signInPage))
+  const person = subOf(tokenOf(attacker))
+  const done = await stopChange(identity, ADA)
+  t.equal(outcomeOf(done), 'undone')
+  t.equal(await emailOf(identity, person), ADA)
+  t.equal((await identity.get('/v1/me', tokenOf(attacker))).status, 401)
+  t.equal((await refresh(identity, attacker.body['refresh_token'])).body['error'], 'invalid_grant')
+  t.match(locationOf(await browser.get(authorizationUrl({ prompt: 'none' }).url)), /error=login_required/)
+  for (const address of [ADA, NEW]) t.match((await identity.mailTo(address))[0]?.subject, /was undone/, address)
+  t.equal(subOf(tokenOf(await signIn(identity, ADA))), person, 'the old address signs in')
+  const events = await ask(
+    identity,
+    `SELECT kind, a::text AS row FROM audit_event a WHERE kind LIKE 'email.%' ORDER BY id`,
+  )
+  t.strictSame(
+    events.map(({ kind }) => kind),
+    ['email.change_requested', 'email.changed', 'email.change_undone'],
+  )
+  t.notMatch(JSON.stringify(events), /@/, 'no addresses')
+  const [proved] = await ask(
+    identity,
+    `SELECT email_verified_at IS NOT NULL AS proved, version FROM user_account WHERE email = $1`,
+    [ADA],
+  )
+  t.strictSame(proved, { proved: true, version: 3 })
+  await importPerson(identity, NEW)
+  t.not(await emailOf(identity, person), NEW, 'the other address is free for others')
+})
+
+t.test('an account that was moved on twice comes back all the same', async (t) => {
+  const identity = await start(t)
+  const attacker = await signIn(identity, ADA)
+  await changeAddress(identity, ADA, 'b@evil.test', attacker)
+  await changeAddress(identity, 'b@evil.test', 'c@evil.test', attacker)
+  const pending = await askForChange(identity, 'c@evil.test', 'd@evil.test', attacker)
+  t.equal(outcomeOf(await stopChange(identity, ADA)), 'undone')
+  t.equal(await emailOf(identity, subOf(tokenOf(attacker))), ADA)
+  const mails = await mailsTo(identity, 'b@evil.test')
+  await askToStop(identity, 'b@evil.test')
+  t.equal(await mailsTo(identity, 'b@evil.test'), mails, 'from an address in between there is nothing to undo')
+  const bad = { status: 401, error: 'invalid_token' }
+  await refuses(t, identity, 'nor to confirm', () => confirmChange(identity, pending.token, pending.body), bad)
+  const open = await ask(identity, 'SELECT count(*)::int AS n FROM email_change WHERE stopped_at IS NULL')
+  t.strictSame(open, [{ n: 0 }])
+})
+
+t.test('going back to the own address by a change leaves nothing to undo from it', async (t) => {
+  const identity = await start(t)
+  const session = await signIn(identity, ADA)
+  await changeAddress(identity, ADA, NEW, session)
+  await changeAddress(identity, NEW, ADA, session)
+  const mails = await mailsTo(identity, ADA)
+  await askToStop(identity, ADA)
+  t.equal(await mailsTo(identity, ADA), mails)
+  t.equal(outcomeOf(await stopChange(identity, NEW)), 'undone', 'from the other one there is')
+  t.equal(await emailOf(identity, subOf(tokenOf(session))), NEW)
+})
+
+t.test('an address without a change is answered and written like any other (1.13)', async (t) => {
+  const identity = await start(t)
+  await askForChange(identity, ADA, NEW)
+  await changeAddress(identity, 'sam@both.test', 'sam.new@both.test')
+  const counted = `SELECT (SELECT count(*) FROM otp_challenge)::int AS challenges, (SELECT count(*) FROM mail_outbox)::int AS mails,
+    (SELECT count(*) FROM contact_budget)::int AS budgets, (SELECT count(*) FROM audit_event)::int AS events,
+    (SELECT max(length(interaction)) FROM otp_challenge) AS size`
+  const seen: unknown[] = []
+  const cases = { [ADA]: 1, 'sam@both.test': 1, [LIN]: 0, 'no@body.test': 0, [NEW]: 0 }
+  for (const [email, expected] of Object.entries(cases)) {
+    const browser = openBrowser(identity)
+    const form = hiddenFieldsOf(await browser.get(STOP), STOP)
+    const mails = await mailsTo(identity, email)
+    const [before] = await ask(identity, counted)
+    const reply = await browser.post(STOP, { ...form, email })
+    const [after] = await ask(identity, counted)
+    const added = ['challenges', 'mails', 'budgets', 'events'].map(
+      (name) => Number(after?.[name]) - Number(before?.[name]),
+    )
+    const page = await follow(browser, reply)
+    const text = page.text
+      .replaceAll(email, 'EMAIL')
+      .replaceAll(/as1\.o1\.[\w-]{43}/g, 'HANDLE')
+      .replaceAll(/name="csrf" value="[^"]*"/g, '')
+    seen.push({
+      status: reply.status,
+      location: locationOf(reply).replace(/as1\.o1\.[\w-]{43}/, 'HANDLE'),
+      added,
+      text,
+    })
+    t.equal((await mailsTo(identity, email)) - mails, expected, `${email}: mails`)
+  }
+  for (const [index, one] of seen.entries()) t.strictSame(one, seen[0], Object.keys(cases)[index])
+  const browser = openBrowser(identity)
+  const form = hiddenFieldsOf(await browser.get(STOP), STOP)
+  const refused = await browser.post(STOP, { ...form, email: 'nobody' })
+  t.equal(refused.status, 400)
+  t.match(refused.text, /not a complete email address/)
+})
+
+t.test('a code is good in the browser that asked, by our own form, five times, and for this alone', async (t) => {
+  const identity = await start(t)
+  const { token } = await askForChange(identity, ADA, NEW)
+  const { browser, fields } = await askToStop(identity, ADA)
+  const otp = await codeMailedTo(identity, ADA)
+  const stranger = openBrowser(identity)
+  const own = hiddenFieldsOf(await stranger.get(STOP), STOP)
+  const { csrf: _csrf, ...bare } = fields
+  const unchanged = async (title: string, status: number, send: () => Promise<{ status: number }>) => {
+    const before = await readState(identity)
+    t.equal((await send()).status, status, title)
+    t.strictSame(await readState(identity), before, `${title}: changes nothing`)
+  }
+  await unchanged('another browser', 403, () => stranger.post(STOP_CODE, { ...fields, ...own, otp }))
+  await unchanged("another browser's form", 403, () => stranger.post(STOP_CODE, { ...fields, otp }))
+  await unchanged('no CSRF token', 400, () => browser.post(STOP_CODE, { ...bare, otp }))
+  await unchanged('a wrong CSRF token', 403, () => browser.post(STOP_CODE, { ...fields, csrf: own['csrf'] ?? '', otp }))
+  await unchanged('another site', 403, () =>
+    browser.post(STOP_CODE, { ...fields, otp }, { 'sec-fetch-site': 'cross-site' }),
+  )
+  await unchanged('another origin', 403, () =>
+    browser.post(STOP_CODE, { ...fields, otp }, { origin: 'https://evil.example' }),
+  )
+  await unchanged('an address by another site', 403, () => browser.post(STOP, { ...own, email: ADA }))
+  await unchanged('no cookie', 403, () => openBrowser(identity).get(`${STOP_CODE}?flow=${fields['flow']}`))
+  await unchanged('at the sign-in pages', 403, () => browser.get(`/sign-in/code?flow=${fields['flow']}`))
+  await unchanged('at the sign-in form', 403, () => browser.post('/sign-in/code', { ...fields, otp }))
+  const signInPage = await browser.get(`/sign-in?${authorizationUrl().url.split('?')[1]}`)
+  const codePage = await follow(
+    browser,
+    await browser.post('/sign-in', { ...hiddenFieldsOf(signInPage, '/sign-in'), email: ADA }),
+  )
+  const signInFlow = hiddenFieldsOf(codePage, '/sign-in/code')
+  await unchanged('with a sign-in flow', 403, () => browser.post(STOP_CODE, { ...signInFlow, otp }))
+  for (let n = 1; n <= 5; n += 1)
+    await unchanged(`wrong ${n}`, 400, () => browser.post(STOP_CODE, { ...fields, otp: other(otp) }))
+  await unchanged('the right one comes too late', 400, () => browser.post(STOP_CODE, { ...fields, otp }))
+  t.equal((await ask(identity, 'SELECT 1 AS one FROM email_change WHERE stopped_at IS NULL')).length, 1)
+  t.equal((await identity.get('/v1/me', token)).status, 200)
+})
+
+t.test('another code is asked for with the flow, which stays until one is due', async (t) => {
+  const identity = await start(t, { settings: { otpResendSeconds: 60 } })
+  await askForChange(identity, ADA, NEW)
+  await shiftClock(identity.db, 61)
+  const { browser, page, fields } = await askToStop(identity, ADA)
+  const otp = await codeMailedTo(identity, ADA)
+  const resend = hiddenFieldsOf({ ...page, text: page.text.slice(page.text.indexOf('class="resend"') - 6) }, STOP)
+  t.equal(resend['email'], ADA)
+  t.equal(
+    locationOf(await browser.post(STOP, resend)),
+    `${STOP_CODE}?flow=${fields['flow']}`,
+    'too soon: the same flow',
+  )
+  t.equal(outcomeOf(await browser.post(STOP_CODE, { ...fields, otp })), 'stopped', 'whose code is good')
+})
+
+t.test('until it cannot be undone any more, nobody else gets the old address', async (t) => {
+  const identity = await start(t)
+  await makeSysAdmin(identity)
+  const { token } = await changeAddress(identity, ADA, NEW)
+  const lin = await signIn(identity, LIN)
+  const mails = await mailsTo(identity, ADA)
+  t.equal((await requestChange(identity, tokenOf(lin), { email: ADA })).status, 202)
+  t.equal(await mailsTo(identity, ADA), mails, 'another person is mailed no code')
+  await t.rejects(importPerson(identity, ADA), { code: 'conflict' }, 'an import')
+  const root = tokenOf(await signIn(identity, 'root@example.test'))
+  const org = (email: string) => () =>
+    identity.inject({
+      method: 'POST',
+      url: '/v1/orgs',
+      headers: bearer(root),
+      payload: {
+        slug: 'initech',
+        name: 'Initech',
+        regions: ['in'],
+        primary_contact: { name: 'C', email: 'c@example.test' },
+        first_manager: { email, name: 'A' },
+      },
+    })
+  await refuses(t, identity, 'a first manager', org(ADA), { status: 409, error: 'email_taken' })
+  const insert = `INSERT INTO user_account (id, email, name) VALUES ('01890a5d-ac96-774b-bcce-b302099a8057', $1, 'x')`
+  await t.rejects(ask(identity, insert, [ADA]), { constraint: 'user_account_email_held' }, 'whoever writes by hand')
+  const update = `UPDATE user_account SET email = $1 WHERE email = 'sam@both.test'`
+  await t.rejects(ask(identity, update, [ADA]), { constraint: 'user_account_email_held' })
+  t.equal(await emailOf(identity, subOf(token)), NEW)
+
+  await shiftClock(identity.db, 7 * DAY + 1)
+  const before = await mailsTo(identity, ADA)
+  await askToStop(identity, ADA)
+  t.equal(await mailsTo(identity, ADA), before, 'after seven days there is nothing to undo')
+  await importPerson(identity, ADA)
+  t.equal(
+    (await ask(identity, 'SELECT 1 FROM user_account WHERE email = $1', [ADA])).length,
+    1,
+    'and the address is free',
+  )
+})
+
+t.test('an undo that comes with its last second, and one for a disabled or a deleted person', async (t) => {
+  const identity = await start(t)
+  const { token } = await changeAddress(identity, ADA, NEW)
+  const lin = await changeAddress(identity, LIN, 'lin.new@example.test')
+  const sam = await changeAddress(identity, 'sam@both.test', 'sam.new@example.test')
+  await shiftClock(identity.db, 7 * DAY - 300)
+  const { browser, fields } = await askToStop(identity, ADA)
+  const otp = await codeMailedTo(identity, ADA)
+  await ask(identity, `UPDATE user_account SET status = 'disabled' WHERE id = $1::uuid`, [subOf(lin.token)])
+  t.equal(outcomeOf(await stopChange(identity, LIN)), 'undone')
+  t.equal(await emailOf(identity, subOf(lin.token)), LIN)
+  const late = await askToStop(identity, 'sam@both.test')
+  const samOtp = await codeMailedTo(identity, 'sam@both.test')
+  await ask(identity, `UPDATE user_account SET status = 'deleted', email = NULL WHERE id = $1::uuid`, [
+    subOf(sam.token),
+  ])
+  t.equal(outcomeOf(await late.browser.post(STOP_CODE, { ...late.fields, otp: samOtp })), 'nothing')
+  t.equal(await emailOf(identity, subOf(sam.token)), null)
+  await importPerson(identity, 'sam@both.test')
+  await shiftClock(identity.db, 7 * DAY + 1)
+  t.equal(outcomeOf(await browser.post(STOP_CODE, { ...fields, otp })), 'nothing', 'the code is good, the time is over')
+  t.equal(await emailOf(identity, subOf(token)), NEW)
+})

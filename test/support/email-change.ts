@@ -1,0 +1,91 @@
+// A change of address as its two sides see it: the person with a token, and the stop pages with the old mailbox.
+
+import { follow, type HostedBrowser, hiddenFieldsOf, openBrowser } from './hosted-browser.ts'
+import { codeMailedTo, type IdentityUnderTest, type Instance, ISSUER, type Reply, signIn } from './identity.ts'
+
+export const STOP = '/email-change/stop'
+export const STOP_CODE = '/email-change/stop/code'
+export const STOP_URL = `${ISSUER}${STOP}`
+
+export const bearer = (token: unknown) => ({ authorization: `Bearer ${token}` })
+export const tokenOf = (reply: Reply) => String(reply.body['access_token'])
+
+export function requestChange(
+  instance: Pick<Instance, 'inject'>,
+  token: string,
+  payload: object,
+  headers: Record<string, string> = {},
+): Promise<Reply> {
+  return instance.inject({ method: 'POST', url: '/v1/me/email', headers: { ...bearer(token), ...headers }, payload })
+}
+
+export function confirmChange(
+  instance: Pick<Instance, 'inject'>,
+  token: string,
+  payload: object,
+  headers: Record<string, string> = {},
+): Promise<Reply> {
+  const url = '/v1/me/email/confirm'
+  return instance.inject({ method: 'POST', url, headers: { ...bearer(token), ...headers }, payload })
+}
+
+export type Asked = {
+  readonly token: string
+  readonly body: { change_session: string; otp: string }
+  readonly signedIn: Reply
+}
+
+/** Signed in (unless so already), asked for, and the code read: all but the confirmation. */
+export async function askForChange(
+  identity: IdentityUnderTest,
+  from: string,
+  to: string,
+  signedIn?: Reply,
+): Promise<Asked> {
+  const session = signedIn ?? (await signIn(identity, from))
+  const reply = await requestChange(identity, tokenOf(session), { email: to })
+  if (reply.status !== 202) throw new Error(`request: ${reply.text}`)
+  const otp = await codeMailedTo(identity, to)
+  const body = { change_session: String(reply.body['change_session']), otp }
+  return { token: tokenOf(session), body, signedIn: session }
+}
+
+export async function changeAddress(
+  identity: IdentityUnderTest,
+  from: string,
+  to: string,
+  signedIn?: Reply,
+): Promise<Asked> {
+  const asked = await askForChange(identity, from, to, signedIn)
+  const reply = await confirmChange(identity, asked.token, asked.body)
+  if (reply.status !== 200) throw new Error(`confirm: ${reply.text}`)
+  return asked
+}
+
+/** At the page, with the address sent: the page that asks for the code. */
+export async function askToStop(
+  identity: Pick<IdentityUnderTest, 'inject'>,
+  email: string,
+  browser: HostedBrowser = openBrowser(identity),
+): Promise<{ browser: HostedBrowser; page: Reply; fields: Record<string, string> }> {
+  const form = hiddenFieldsOf(await browser.get(STOP), STOP)
+  const page = await follow(browser, await browser.post(STOP, { ...form, email }))
+  return { browser, page, fields: hiddenFieldsOf(page, STOP_CODE) }
+}
+
+export async function stopChange(identity: IdentityUnderTest, email: string): Promise<Reply> {
+  const { browser, fields } = await askToStop(identity, email)
+  return browser.post(STOP_CODE, { ...fields, otp: await codeMailedTo(identity, email) })
+}
+
+const OUTCOMES = {
+  stopped: 'The change is stopped',
+  undone: 'The change is undone',
+  nothing: 'There is nothing to stop',
+}
+
+/** Which outcome a page tells, by its heading. */
+export function outcomeOf(page: Reply): string {
+  const heading = /<h1>([^<]*)<\/h1>/.exec(page.text)?.[1]
+  return Object.entries(OUTCOMES).find(([, title]) => title === heading)?.[0] ?? `${page.status} ${heading}`
+}
