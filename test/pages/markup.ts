@@ -13,11 +13,14 @@ export class Markup {
   text = ''
 
   constructor(html: string) {
-    const bare = html.replace(/<(style|script)>(.*?)<\/\1>/gs, (_, name: string, source: string) => {
-      const sources = name === 'style' ? this.styles : this.scripts
-      sources.push(source)
-      return `<${name}></${name}>`
-    })
+    // A parser makes a line feed of a raw carriage return before it does anything else.
+    const bare = html
+      .replace(/\r\n?/g, '\n')
+      .replace(/<(style|script)>(.*?)<\/\1>/gs, (_, name: string, source: string) => {
+        const sources = name === 'style' ? this.styles : this.scripts
+        sources.push(source)
+        return `<${name}></${name}>`
+      })
     PIECE.lastIndex = 0
     while (PIECE.lastIndex < bare.length) {
       const from = PIECE.lastIndex

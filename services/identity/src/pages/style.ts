@@ -32,7 +32,7 @@ fill:none;stroke:var(--globe);stroke-width:1}
 .sign .here{fill:var(--accent);stroke:none}
 .tile{flex:none;display:grid;place-items:center;width:2.5rem;height:2.5rem;border-radius:.5rem;background:var(--accent);color:var(--on-accent);font-size:1.25rem}
 h1{font-size:1.75rem;line-height:1.2;font-weight:600;letter-spacing:-.018em;margin:0 0 .5rem;text-wrap:balance}
-p{margin:0 0 1rem}
+p{margin:0 0 1rem;text-wrap:pretty}
 .lead{color:var(--muted);margin:0 0 1.75rem}
 .lead+p{margin:-1rem 0 1.75rem}
 .lead bdi{color:var(--ink);font-weight:600}
