@@ -1,5 +1,6 @@
 // What the configuration no longer names stops working, and does not come back to life by being named again.
 import t from 'tap'
+import { configurationSchema } from '../../services/identity/src/config.ts'
 import { applyRegistry, registrySchema } from '../../services/identity/src/directory/registry.ts'
 import { eachEngine } from '../support/databases.ts'
 import { exchange, IN, refresh, registry, signIn, startIdentity } from '../support/identity.ts'
@@ -53,4 +54,18 @@ t.test('a registry that would widen a region, or that contradicts itself, is ref
     t.notOk(registrySchema.safeParse({ ...registry, clients: [client] }).success, title)
   }
   t.notOk(registrySchema.safeParse({ ...registry, clients: [spa, spa] }).success, 'a client named twice')
+})
+
+t.test('an issuer is a whole host: its cookies and pages have no path', async (t) => {
+  const { ISSUER } = configurationSchema.shape
+  for (const issuer of ['https://id.example.test', 'http://localhost:4000'])
+    t.ok(ISSUER.safeParse(issuer).success, issuer)
+  for (const issuer of [
+    'https://id.example.test/auth',
+    'https://id.example.test/',
+    'id.example.test',
+    'ftp://id.test',
+  ]) {
+    t.notOk(ISSUER.safeParse(issuer).success, issuer)
+  }
 })

@@ -14,8 +14,13 @@ import { z } from 'zod'
 const seconds = (minSeconds: number, maxSeconds: number) => secondsSetting({ minSeconds, maxSeconds })
 const DAY = 86_400
 
+/** `__Host-` cookies (RFC 6265bis §4.1.3.2) have no path, and neither have the pages. */
+const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text
+
 export const configurationSchema = z.object({
-  ISSUER: httpUrlSetting.describe('the address that clients reach this service at, and the `iss` of every token'),
+  ISSUER: httpUrlSetting
+    .refine(isOrigin, { error: 'must have no path: its cookies belong to a whole host' })
+    .describe('the address that clients reach this service at, and the `iss` of every token'),
   HOST: z.string().default('127.0.0.1').describe('the address to listen on'),
   PORT: portSetting.default(4000).describe('the port to listen on'),
   DATABASE_URL: z.string().optional().describe('PostgreSQL 15 or newer; absent: an embedded database in DATA_FOLDER'),
