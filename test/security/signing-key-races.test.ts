@@ -1,8 +1,10 @@
 // Processes and operators that change the signing keys at the same time, while tokens are minted.
 import t from 'tap'
 import { type CommandName, runCommand } from '../../services/identity/src/cli/commands.ts'
+import { generateSigningKey } from '../../services/identity/src/keys/generate-signing-key.ts'
 import { createKeeper } from '../../services/identity/src/keys/keep-rotating.ts'
 import { RETIRING_SECONDS } from '../../services/identity/src/keys/life-cycle.ts'
+import { lockSigningKeys, stageSigningKey } from '../../services/identity/src/store/signing-keys.ts'
 import { onPostgresql, shiftClock } from '../support/databases.ts'
 import {
   basic,
@@ -16,7 +18,7 @@ import {
 import { ask, type Call, dealt, fire, tallyOf, times } from '../support/races.ts'
 
 const DAY = 86_400
-const ROUNDS = 25
+const ROUNDS = 15
 const SETTINGS = { keyActiveSeconds: 2 * DAY, keyStagedSeconds: 3600 }
 
 t.setTimeout(180_000)
@@ -155,3 +157,28 @@ onPostgresql(
     t.equal(unsaid, 0, 'each compromised key was sent as a revocation')
   },
 )
+
+onPostgresql(t, 'an emergency also revokes a key that was staged while it waited', async (t, makePlace) => {
+  const identity = await startIdentity(t, await makePlace('identity'), { instances: 2 })
+  const [, second] = identity.instances as [Instance, Instance]
+  const isWaiting = async (): Promise<boolean> => {
+    const [row] = await ask(
+      identity,
+      "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'",
+    )
+    return Number(row?.['n']) > 0
+  }
+  const late = await generateSigningKey('ES256', identity.secrets, identity.deps.randomBytes)
+  const { emergency, sawItWait } = await identity.db.begin(async (db) => {
+    await lockSigningKeys(db)
+    const running = runCommand(second.deps, 'keys rotate', { emergency: true, alg: 'ES256' }, () => {})
+    for (let look = 0; look < 500 && !(await isWaiting()); look += 1);
+    const waits = await isWaiting()
+    await stageSigningKey(db, late)
+    return { emergency: running, sawItWait: waits }
+  }, {})
+  await emergency
+  t.ok(sawItWait)
+  const rows = await ask(identity, 'SELECT status, compromised FROM signing_key WHERE kid = $1::text', [late.kid])
+  t.strictSame(rows, [{ status: 'retired', compromised: true }])
+})
