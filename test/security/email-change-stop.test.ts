@@ -52,6 +52,12 @@ const emailOf = async (identity: IdentityUnderTest, id: unknown) =>
   (await ask(identity, 'SELECT email FROM user_account WHERE id = $1::uuid', [id]))[0]?.['email']
 const subOf = (token: string) => claimsOf(token)['sub']
 const mailsTo = async (identity: IdentityUnderTest, address: string) => (await identity.mailTo(address)).length
+/** The constraint that refused a statement. */
+const refusedBy = (work: Promise<unknown>) =>
+  work.then(
+    () => 'written',
+    (error: { constraint?: string }) => error.constraint,
+  )
 const importPerson = (identity: IdentityUnderTest, email: string) =>
   importDirectory(identity.deps, {
     organizations: [],
@@ -184,7 +190,7 @@ t.test('an address without a change is answered and written like any other (1.13
     })
     t.equal((await mailsTo(identity, email)) - mails, expected, `${email}: mails`)
   }
-  for (const [index, one] of seen.entries()) t.strictSame(one, seen[0], Object.keys(cases)[index])
+  for (const [index, one] of seen.entries()) t.strictSame(one, seen[0], Object.keys(cases)[index] ?? '')
   const browser = openBrowser(identity)
   const form = hiddenFieldsOf(await browser.get(STOP), STOP)
   const refused = await browser.post(STOP, { ...form, email: 'nobody' })
@@ -274,9 +280,9 @@ t.test('until it cannot be undone any more, nobody else gets the old address', a
     })
   await refuses(t, identity, 'a first manager', org(ADA), { status: 409, error: 'email_taken' })
   const insert = `INSERT INTO user_account (id, email, name) VALUES ('01890a5d-ac96-774b-bcce-b302099a8057', $1, 'x')`
-  await t.rejects(ask(identity, insert, [ADA]), { constraint: 'user_account_email_held' }, 'whoever writes by hand')
+  t.equal(await refusedBy(ask(identity, insert, [ADA])), 'user_account_email_held', 'whoever writes by hand')
   const update = `UPDATE user_account SET email = $1 WHERE email = 'sam@both.test'`
-  await t.rejects(ask(identity, update, [ADA]), { constraint: 'user_account_email_held' })
+  t.equal(await refusedBy(ask(identity, update, [ADA])), 'user_account_email_held')
   t.equal(await emailOf(identity, subOf(token)), NEW)
 
   await shiftClock(identity.db, 7 * DAY + 1)

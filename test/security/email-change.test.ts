@@ -56,7 +56,7 @@ t.test('a code from the new mailbox changes the address, and ends all other sign
   const identity = await start(t)
   const [phone, tablet] = [await signIn(identity, ADA), await signIn(identity, ADA)]
   const browser = openBrowser(identity)
-  await signInAtPages(identity, browser, ADA, await browser.get('/sign-in?' + authorizationUrl().url.split('?')[1]))
+  await signInAtPages(identity, browser, ADA, await browser.get(`/sign-in?${authorizationUrl().url.split('?')[1]}`))
   const silent = authorizationUrl({ prompt: 'none' }).url
   t.match((await browser.get(silent)).headers['location'], /[?&]code=/, 'the browser is signed on')
 
@@ -213,7 +213,7 @@ t.test("an address that is somebody's is answered and written like any other, an
       WRONG_CODE,
     )
   }
-  for (const [index, one] of seen.entries()) t.strictSame(one, seen[0], Object.keys(cases)[index])
+  for (const [index, one] of seen.entries()) t.strictSame(one, seen[0], Object.keys(cases)[index] ?? '')
   t.equal(seen.length, 4)
 })
 

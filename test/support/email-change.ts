@@ -42,6 +42,8 @@ export async function askForChange(
   to: string,
   signedIn?: Reply,
 ): Promise<Asked> {
+  // What was queued before: the newest mail must be the one that is asked for here.
+  await identity.mailTo(from)
   const session = signedIn ?? (await signIn(identity, from))
   const reply = await requestChange(identity, tokenOf(session), { email: to })
   if (reply.status !== 202) throw new Error(`request: ${reply.text}`)
@@ -59,6 +61,7 @@ export async function changeAddress(
   const asked = await askForChange(identity, from, to, signedIn)
   const reply = await confirmChange(identity, asked.token, asked.body)
   if (reply.status !== 200) throw new Error(`confirm: ${reply.text}`)
+  await identity.mailTo(from)
   return asked
 }
 
