@@ -183,36 +183,43 @@ t.test('whatever is over, or never was, is inactive, in the same bytes', async (
   t.notOk(await isActive(identity, refreshOf(next)), 'idle for too long')
 })
 
-const set = (statement: string) => (identity: IdentityUnderTest) => ask(identity, `${statement} RETURNING 1 AS done`)
-
 t.test('all that a token vouches for is read again', async (t) => {
-  const ended: readonly (readonly [string, string, string])[] = [
-    ['a disabled person', "UPDATE user_account SET status = 'disabled' WHERE email = 'ada@acme.test'", '- - -'],
-    ['an ended session', "UPDATE session SET revoked_at = meridian_now(), revoked_reason = 'x'", '- - -'],
-    ['a deleted client', "UPDATE client SET status = 'deleted' WHERE id = 'native'", '+ - +'],
-    ['another role', "UPDATE membership SET role = 'viewer', version = version + 1", '+ - +'],
-    ['a removed membership', "UPDATE membership SET status = 'removed'", '+ - +'],
-    ['a suspended organization', "UPDATE organization SET status = 'suspended'", '+ - +'],
-    ['an organization that left the region', "UPDATE organization_region SET status = 'withdrawn'", '+ - +'],
-    ['a withdrawn region', "UPDATE region SET status = 'withdrawn'", '+ - +'],
-    ['a region that moved', "UPDATE region SET api_url = api_url || '.moved' ", '+ - +'],
-    ['an ended family', "UPDATE refresh_token_family SET revoked_at = meridian_now(), revoked_reason = 'x'", '+ + -'],
-    ['a restored database', 'UPDATE deployment SET epoch = epoch + 1', '+ + -'],
-  ]
-  for (const [title, statement, expected] of ended) {
-    const identity = await start(t)
-    const own = await signIn(identity, 'ada@acme.test', credentials)
-    const toIn = tokenOf(await exchange(identity, tokenOf(await signIn(identity, 'ada@acme.test')), target))
-    const facts = async () => [
-      await isActive(identity, tokenOf(own)),
-      await asRegion(identity, toIn, regionIn),
-      await isActive(identity, refreshOf(own)),
-    ]
-    t.strictSame(await facts(), [true, true, true], `before: ${title}`)
-    await set(statement)(identity)
-    t.equal((await facts()).map((active) => (active ? '+' : '-')).join(' '), expected, title)
-    await identity.close()
+  const identity = await start(t)
+  const own = await signIn(identity, 'ada@acme.test', credentials)
+  const toIn = tokenOf(await exchange(identity, tokenOf(await signIn(identity, 'ada@acme.test')), target))
+  const facts = async () => {
+    const ofOwn = await isActive(identity, tokenOf(own))
+    const ofRegion = await asRegion(identity, toIn, regionIn)
+    return [ofOwn, ofRegion, await isActive(identity, refreshOf(own))].map((active) => (active ? '+' : '-')).join(' ')
   }
+  const revoked = "revoked_at = meridian_now(), revoked_reason = 'x'"
+  const unrevoked = 'revoked_at = NULL, revoked_reason = NULL'
+  const cases: readonly (readonly [title: string, table: string, change: string, undo: string, expected: string])[] = [
+    ['a disabled person', 'user_account', "status = 'disabled'", "status = 'active'", '- - -'],
+    ['an ended session', 'session', revoked, unrevoked, '- - -'],
+    ['another version of the membership', 'membership', 'version = version + 1', 'version = version - 1', '+ - +'],
+    ['a removed membership', 'membership', "status = 'removed'", "status = 'active'", '+ - +'],
+    ['a suspended organization', 'organization', "status = 'suspended'", "status = 'active'", '+ - +'],
+    ['a region that it left', 'organization_region', "status = 'withdrawn'", "status = 'active'", '+ - +'],
+    ['a withdrawn region', 'region', "status = 'withdrawn'", "status = 'active'", '+ - +'],
+    [
+      'a region that moved',
+      'region',
+      "api_url = api_url || '.moved'",
+      "api_url = replace(api_url, '.moved', '')",
+      '+ - +',
+    ],
+    ['an ended family', 'refresh_token_family', revoked, unrevoked, '+ + -'],
+    ['a restored database', 'deployment', 'epoch = epoch + 1', 'epoch = epoch - 1', '+ + -'],
+  ]
+  for (const [title, table, change, undo, expected] of cases) {
+    await ask(identity, `UPDATE ${table} SET ${change} RETURNING 1 AS done`)
+    t.equal(await facts(), expected, title)
+    await ask(identity, `UPDATE ${table} SET ${undo} RETURNING 1 AS done`)
+    t.equal(await facts(), '+ + +', `${title}: and back`)
+  }
+  await ask(identity, "UPDATE client SET status = 'deleted' WHERE id = 'native' RETURNING 1 AS done")
+  t.equal(await facts(), '+ - +', 'a deleted client')
 })
 
 t.test('a narrowed token is shown as narrow as it is', async (t) => {
