@@ -1,14 +1,16 @@
 // SECURITY section 3, "Concurrency battery", email change: on two instances at once an address has one owner, a change
 // happens once, and a stop and a confirmation end in one outcome.
 import t, { type Test } from 'tap'
-import { importDirectory } from '../../services/identity/src/directory/import-directory.ts'
 import { onPostgresql } from '../support/databases.ts'
 import {
+  ADA,
   type Asked,
   askForChange,
   askToStop,
   changeAddress,
   confirmChange,
+  importPerson,
+  LIN,
   outcomeOf,
   requestChange,
   STOP_CODE,
@@ -31,8 +33,6 @@ import { ask, type Call, dealt, fire, patiently, times, UNHURRIED } from '../sup
 
 t.setTimeout(240_000)
 
-const ADA = 'ada@acme.test'
-const LIN = 'lin@acme.test'
 const SAM = 'sam@both.test'
 
 const start = async (t: Test, place: Parameters<typeof startIdentity>[1]) =>
@@ -50,9 +50,8 @@ const confirming =
 const importing =
   (email: string): Call<string> =>
   async (instance) => {
-    const document = { organizations: [], people: [{ email, name: 'Someone', memberships: [] }] }
     try {
-      return `${(await importDirectory(instance.deps, document as unknown as Parameters<typeof importDirectory>[1])).peopleAdded}`
+      return String(await importPerson(instance, email))
     } catch (error) {
       return (error as { code?: string }).code ?? String(error)
     }

@@ -1,7 +1,25 @@
 // A change of address as its two sides see it: the person with a token, and the stop pages with the old mailbox.
 
+import type { Test } from 'tap'
+import { directoryDocumentSchema, importDirectory } from '../../services/identity/src/directory/import-directory.ts'
+import { embeddedPlace } from './databases.ts'
 import { follow, type HostedBrowser, hiddenFieldsOf, openBrowser } from './hosted-browser.ts'
-import { codeMailedTo, type IdentityUnderTest, type Instance, ISSUER, type Reply, signIn } from './identity.ts'
+import {
+  codeMailedTo,
+  type IdentityOptions,
+  type IdentityUnderTest,
+  type Instance,
+  ISSUER,
+  type Reply,
+  signIn,
+  startIdentity,
+} from './identity.ts'
+import { UNHURRIED } from './races.ts'
+
+export const ADA = 'ada@acme.test'
+export const LIN = 'lin@acme.test'
+export const NEW = 'ada.new@example.test'
+export const WRONG_CODE = { status: 400, error: 'invalid_code' }
 
 export const STOP = '/email-change/stop'
 export const STOP_CODE = '/email-change/stop/code'
@@ -9,6 +27,21 @@ export const STOP_URL = `${ISSUER}${STOP}`
 
 export const bearer = (token: unknown) => ({ authorization: `Bearer ${token}` })
 export const tokenOf = (reply: Reply) => String(reply.body['access_token'])
+
+/** Codes as often as a test needs them, unless it says otherwise. */
+export async function startEmbedded(t: Test, options: IdentityOptions = {}): Promise<IdentityUnderTest> {
+  const settings = { ...UNHURRIED, ...options.settings }
+  return startIdentity(t, await embeddedPlace('identity'), { ...options, settings })
+}
+
+export const wrongCode = (otp: string) => String((Number(otp) + 1) % 1_000_000).padStart(6, '0')
+
+/** Somebody else takes an address, by an import. Resolves to how many people were added. */
+export async function importPerson(instance: Pick<Instance, 'deps'>, email: string): Promise<number> {
+  const person = { email, name: 'Someone', memberships: [] }
+  const document = directoryDocumentSchema.parse({ organizations: [], people: [person] })
+  return (await importDirectory(instance.deps, document)).peopleAdded
+}
 
 export function requestChange(
   instance: Pick<Instance, 'inject'>,
