@@ -18,6 +18,8 @@ exit code 1 if anything failed, if nothing ran, or (CI=true) if anything was ski
   --help   this text`
 
 const TAP = join(import.meta.dirname, '../../node_modules/.bin/tap')
+/** Folders whose tests want Chromium. */
+const WITH_BROWSER = /^test\/(browser|conformance\/clients)\//
 const RAW_TAP = '.tap/results.tap'
 const KILL_AFTER_MS = 5000
 const EXIT_CODES: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
@@ -99,7 +101,7 @@ async function run(files: string[]): Promise<number> {
   }
   const postgresql = await locatePostgresql(say)
   if ('missing' in postgresql) say(`PostgreSQL: none. ${postgresql.missing}`)
-  const browserTests = files.some((file) => file.startsWith('test/browser/'))
+  const browserTests = files.some((file) => WITH_BROWSER.test(file))
   const chromium = browserTests ? await locateChromium(say) : undefined
   if (chromium && 'missing' in chromium) say(`Chromium: none. ${chromium.missing}`)
   try {
