@@ -5,6 +5,7 @@ import t from 'tap'
 import { runCommand } from '../../services/identity/src/cli/commands.ts'
 import { registrySchema } from '../../services/identity/src/directory/registry.ts'
 import { ISSUER } from '../support/identity.ts'
+import { assertionForm, signAssertion } from './client-proof.ts'
 import { flow, type Provider, pathOf, startProvider } from './provider.ts'
 import {
   BASIC,
@@ -14,7 +15,6 @@ import {
   REDIRECT_URI,
   REDIRECT_URI_WITH_QUERY,
 } from './registered-clients.ts'
-import { assertionForm, signAssertion } from './relying-party.ts'
 
 const provider: Provider = await startProvider(t)
 const party = await provider.relyingParty(BASIC)

@@ -5,9 +5,11 @@ import type { JWTPayload } from 'jose'
 import t, { type Test } from 'tap'
 import { follow } from '../support/hosted-browser.ts'
 import { ISSUER, type Reply } from '../support/identity.ts'
+import { assertionForm, signAssertion } from './client-proof.ts'
+import { base64url } from './protocol-rules.ts'
 import { flow, type Provider, pathOf, startProvider, visit } from './provider.ts'
 import { KEYED, REDIRECT_URI, SECOND_KEYED } from './registered-clients.ts'
-import { assertionForm, base64url, type Parameters, type RelyingParty, signAssertion } from './relying-party.ts'
+import type { Parameters, RelyingParty } from './relying-party.ts'
 
 const provider: Provider = await startProvider(t)
 const party = await provider.relyingParty(KEYED)

@@ -1,9 +1,9 @@
 // The modules about PKCE and refresh tokens, of the basic plan and of fapi2-security-profile-final-test-plan (without
 // its pushed authorization requests, which we do not have); README.md lists them.
 import t from 'tap'
+import { base64url } from './protocol-rules.ts'
 import { flow, type Provider, pathOf, startProvider, visit } from './provider.ts'
 import { BASIC, ES256_CLIENT, KEYED, PUBLIC, SECOND, SECOND_KEYED } from './registered-clients.ts'
-import { base64url } from './relying-party.ts'
 
 const provider: Provider = await startProvider(t)
 const party = await provider.relyingParty(KEYED)

@@ -3,16 +3,9 @@ import type { Test } from 'tap'
 import { embeddedPlace, shiftClock } from '../support/databases.ts'
 import { follow, type HostedBrowser, openBrowser, signInAtPages } from '../support/hosted-browser.ts'
 import { type IdentityUnderTest, ISSUER, type Reply, startIdentity } from '../support/identity.ts'
+import type { Asked, Send } from './protocol-rules.ts'
 import { conformanceRegistry, type RegisteredClient } from './registered-clients.ts'
-import {
-  type Asked,
-  discover,
-  openRelyingParty,
-  type Parameters,
-  type RelyingParty,
-  type Send,
-  type Tokens,
-} from './relying-party.ts'
+import { discover, type Parameters, RelyingParty, type Tokens } from './relying-party.ts'
 
 /** Of one organization in one region, so that nothing needs to be chosen. */
 export const PERSON = 'lin@acme.test'
@@ -48,7 +41,7 @@ export async function startProvider(t: Test): Promise<Provider> {
     identity,
     send,
     relyingParty: async (client) =>
-      openRelyingParty({
+      new RelyingParty({
         send,
         metadata: await discover(send, ISSUER),
         client,

@@ -6,8 +6,9 @@ import { exportJWK, type JSONWebKeySet, type JWTPayload, SignJWT, UnsecuredJWT }
 import t from 'tap'
 import { encodePart, makeSigningKey, REGION_IN, regionClaims } from '../resource-server/region-issuer.ts'
 import type { Reply } from '../support/identity.ts'
+import { ProtocolError, type Send, verifyIdToken } from './protocol-rules.ts'
 import { BASIC, ES256_CLIENT, type RegisteredClient } from './registered-clients.ts'
-import { discover, openRelyingParty, ProtocolError, type Send, verifyIdToken } from './relying-party.ts'
+import { discover, RelyingParty } from './relying-party.ts'
 
 const ISSUER = 'https://op.example.test'
 const NOW = 1_768_435_200
@@ -123,7 +124,7 @@ const reply = (status: number, body: Reply['body']): Reply => ({
 /** A provider that answers each URL as it is told. */
 function partyWith(answers: Readonly<Record<string, () => Reply | Promise<Reply>>>) {
   const send: Send = async ({ url }) => (await answers[url.slice(ISSUER.length)]?.()) ?? reply(404, {})
-  return openRelyingParty({ send, metadata, client: BASIC, nowSeconds: () => NOW })
+  return new RelyingParty({ send, metadata, client: BASIC, nowSeconds: () => NOW })
 }
 
 const before = {
