@@ -1,6 +1,6 @@
 // SECURITY 1.4 and 1.5 at /oauth/authorize: who may be redirected where, and what is refused to whom.
 import t, { type Test } from 'tap'
-import { embeddedPlace } from '../support/databases.ts'
+import { embeddedPlace, shiftClock } from '../support/databases.ts'
 import {
   answerOf,
   authorizationUrl,
@@ -272,28 +272,30 @@ t.test('a sign-in is finished once; pressing twice or going back ends well (A51)
   t.equal((await stranger.get(codeUrl)).status, 403)
 })
 
-t.test('signing in gives the browser a new secret, and the one before is dead (A42)', async (t) => {
-  const identity = await startIdentity(t, await embeddedPlace('identity'))
-  const browser = openBrowser(identity)
-  await signInAtPages(
-    identity,
-    browser,
-    'lin@acme.test',
-    await follow(browser, await browser.get(authorizationUrl().url)),
-  )
-  const nameOf = () => [...browser.cookies.keys()].find((name) => name.includes('sign-on')) ?? ''
-  const before = browser.cookies.get(nameOf()) ?? ''
-  const other = authorizationUrl({ prompt: 'login' })
-  await signInAtPages(identity, browser, 'ada@acme.test', await follow(browser, await browser.get(other.url)))
-  t.not(browser.cookies.get(nameOf()), before)
-  const old = openBrowser(identity)
-  old.cookies.set(nameOf(), before)
-  t.equal(answerOf(await old.get(authorizationUrl({ prompt: 'none' }).url))['error'], 'login_required')
-  for (const forged of ['so1.t1.AAAAAAAAAAAAAAAAAAAAAA.' + 'A'.repeat(43), 'x', before.slice(0, -1) + 'A', '']) {
-    old.cookies.set(nameOf(), forged)
-    t.equal(answerOf(await old.get(authorizationUrl({ prompt: 'none' }).url))['error'], 'login_required', forged)
-  }
-})
+for (const [title, email] of [
+  ['somebody else', 'ada@acme.test'],
+  ['the same person', 'lin@acme.test'],
+] as const) {
+  t.test(`signing in again as ${title} gives the browser a new secret, and the one before is dead (A42)`, async (t) => {
+    const identity = await startIdentity(t, await embeddedPlace('identity'))
+    const browser = openBrowser(identity)
+    const begin = async (parameters: Record<string, string>) =>
+      follow(browser, await browser.get(authorizationUrl(parameters).url))
+    await signInAtPages(identity, browser, 'lin@acme.test', await begin({}))
+    const name = [...browser.cookies.keys()].find((one) => one.includes('sign-on')) ?? ''
+    const before = browser.cookies.get(name) ?? ''
+    await shiftClock(identity.db, 100)
+    await signInAtPages(identity, browser, email, await begin({ prompt: 'login' }))
+    t.not(browser.cookies.get(name), before)
+    const silent = authorizationUrl({ prompt: 'none' }).url
+    t.ok(answerOf(await browser.get(silent))['code'], 'the new one is good')
+    const old = openBrowser(identity)
+    for (const forged of [before, `so1.t1.${'A'.repeat(22)}.${'A'.repeat(43)}`, 'x', `${before.slice(0, -1)}A`, '']) {
+      old.cookies.set(name, forged)
+      t.equal(answerOf(await old.get(silent))['error'], 'login_required', forged)
+    }
+  })
+}
 
 t.test('the cookies of the identity host are __Host-, Secure, HttpOnly and Lax (A36)', async (t) => {
   const identity = await startIdentity(t, await embeddedPlace('identity'))
