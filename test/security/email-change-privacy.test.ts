@@ -109,6 +109,20 @@ t.test('a resend waits, then ends the code before; another address supersedes th
   t.equal((await confirmChange(identity, token, third)).status, 200)
 })
 
+t.test('no code leaves without a notice to the old address', async (t) => {
+  const identity = await startEmbedded(t, { settings: { otpResendSeconds: 60 } })
+  const [ada, lin] = [tokenOf(await signIn(identity, ADA)), tokenOf(await signIn(identity, LIN))]
+  const notices = async () => (await identity.mailTo(ADA)).filter(({ subject }) => subject.startsWith('Somebody asked'))
+  t.equal((await requestChange(identity, lin, { email: NEW })).status, 202)
+  t.equal((await requestChange(identity, ada, { email: NEW })).status, 202)
+  t.equal((await identity.mailTo(NEW)).length, 1, 'the second one must wait')
+  t.equal((await notices()).length, 0)
+  await shiftClock(identity.db, 61)
+  t.equal((await requestChange(identity, ada, { email: NEW })).status, 202)
+  t.equal((await identity.mailTo(NEW)).length, 2)
+  t.equal((await notices()).length, 1)
+})
+
 t.test('an address, and a person, have only so many codes an hour', async (t) => {
   const identity = await startEmbedded(t, { settings: { otpSendsPerHour: 3, otpSendsPerDay: 4 } })
   const token = tokenOf(await signIn(identity, ADA))
