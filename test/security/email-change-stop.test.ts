@@ -214,6 +214,21 @@ t.test('a code is good in the browser that asked, by our own form, five times, a
   t.equal((await identity.get('/v1/me', token)).status, 200)
 })
 
+t.test('strangers cannot use up the codes of a browser that the owner has signed in with', async (t) => {
+  const identity = await startEmbedded(t, { settings: { otpSendsPerHour: 3 } })
+  const known = openBrowser(identity)
+  await signInAtPages(identity, known, ADA, await known.get(`/sign-in?${authorizationUrl().url.split('?')[1]}`))
+  await changeAddress(identity, ADA, NEW)
+  const mails = await mailsTo(identity, ADA)
+  for (let n = 0; n < 5; n += 1) await askToStop(identity, ADA)
+  t.equal((await mailsTo(identity, ADA)) - mails, 3, 'an hour has three for strangers')
+  const { fields } = await askToStop(identity, ADA, known)
+  t.equal((await mailsTo(identity, ADA)) - mails, 4, 'and others for the owner')
+  const [mail] = await identity.mailTo(ADA)
+  const otp = /\b[0-9]{6}\b/.exec(mail?.text ?? '')?.[0] ?? ''
+  t.equal(outcomeOf(await known.post(STOP_CODE, { ...fields, otp })), 'undone')
+})
+
 t.test('another code is asked for with the flow, which stays until one is due', async (t) => {
   const identity = await startEmbedded(t, { settings: { otpResendSeconds: 60 } })
   await askForChange(identity, ADA, NEW)
