@@ -206,3 +206,26 @@ t.test('the pages show the organization that the request names, as far as its lo
   t.equal(unknown.status, 200, 'an unknown organization looks like none')
   t.match(unknown.text, /Meridian/)
 })
+
+t.test('an ID token as a hint wants its own person, and nobody else comes back with a code', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  const idTokenOf = async (email: string) => {
+    const own = openBrowser(identity)
+    const asked = authorizationUrl()
+    const back = await signInAtPages(identity, own, email, await follow(own, await own.get(asked.url)))
+    return String((await redeemAtSpa(identity, answerOf(back)['code'] ?? '', asked.verifier)).body['id_token'])
+  }
+  const hint = { id_token_hint: await idTokenOf('lin@acme.test') }
+  const browser = openBrowser(identity)
+  const begin = async (parameters: Record<string, string>) =>
+    follow(browser, await browser.get(authorizationUrl(parameters).url))
+  await signInAtPages(identity, browser, 'max@globex.test', await begin({}))
+  const silent = await browser.get(authorizationUrl({ ...hint, prompt: 'none' }).url)
+  t.equal(answerOf(silent)['error'], 'login_required', 'max is signed in, and lin was meant')
+  await shiftClock(identity.db, 100)
+  const again = await signInAtPages(identity, browser, 'max@globex.test', await begin(hint))
+  t.equal(answerOf(again)['error'], 'login_required', 'max signed in again')
+  const right = await signInAtPages(identity, browser, 'lin@acme.test', await begin(hint))
+  t.ok(answerOf(right)['code'], 'lin came')
+  t.ok(answerOf(await browser.get(authorizationUrl({ ...hint, prompt: 'none' }).url))['code'])
+})
