@@ -4,7 +4,8 @@ import { issuerJwksSchema } from '@meridian/protocol/jwks'
 import { problemSchema } from '@meridian/protocol/problem'
 import t from 'tap'
 import { embeddedPlace } from '../support/databases.ts'
-import { type IdentityUnderTest, ISSUER, type Reply, signIn, startIdentity } from '../support/identity.ts'
+import { ISSUER, type Reply, signIn, startIdentity } from '../support/identity.ts'
+import { routesOf } from '../support/routes.ts'
 
 /** Every route, and what an anonymous caller gets. A route that is not here fails the test. */
 const ROUTES: Readonly<Record<string, number>> = {
@@ -13,6 +14,8 @@ const ROUTES: Readonly<Record<string, number>> = {
   'GET /.well-known/oauth-authorization-server': 200,
   'GET /.well-known/openid-configuration': 200,
   'GET /oauth/jwks': 200,
+  'GET /openapi.json': 200,
+  'GET /api-reference': 200,
   'POST /oauth/challenge': 400,
   'POST /oauth/token': 400,
   'POST /oauth/revoke': 401,
@@ -56,24 +59,9 @@ const ROUTES: Readonly<Record<string, number>> = {
   'PUT /v1/regions/:code/keys': 401,
 }
 
-function routesOf(identity: IdentityUnderTest): readonly string[] {
-  const lines = identity.app.printRoutes({ commonPrefix: false, includeHooks: false }).split('\n')
-  const stack: string[] = []
-  const routes: string[] = []
-  for (const line of lines) {
-    const match = /^([│ ]*)[├└]── (\S*)(?: \(([A-Z, ]+)\))?/.exec(line)
-    if (match === null) continue
-    const depth = (match[1] ?? '').length / 4
-    stack.splice(depth)
-    stack.push(match[2] ?? '')
-    for (const method of (match[3] ?? '').split(', ').filter(Boolean)) routes.push(`${method} ${stack.join('')}`)
-  }
-  return routes.filter((route) => !/^(HEAD|OPTIONS) /.test(route))
-}
-
 t.test('every route is known, and an anonymous call gets what the table says', async (t) => {
   const identity = await startIdentity(t, await embeddedPlace('identity'))
-  const routes = routesOf(identity)
+  const routes = routesOf(identity.app)
   t.strictSame([...routes].sort(), Object.keys(ROUTES).sort())
   for (const route of routes) {
     const [method, url = ''] = route.split(' ')

@@ -71,6 +71,15 @@ export const authorizationRequestSchema = z.object({
 })
 export type AuthorizationParameters = z.infer<typeof authorizationRequestSchema>
 
+const returned = { state: z.string().optional(), iss: z.url() }
+
+/** What the client is sent back: in the query of its redirect URI or as a form, always with `iss` (RFC 9207). */
+export const authorizationResponseSchema = z.union([
+  z.strictObject({ code: z.string(), ...returned }),
+  z.strictObject({ error: authorizationErrorCodeSchema, error_description: z.string(), ...returned }),
+])
+export type AuthorizationResponse = z.infer<typeof authorizationResponseSchema>
+
 /** RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0 §2). */
 export const logoutRequestSchema = z.object({
   id_token_hint: text(4096),

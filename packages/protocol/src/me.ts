@@ -37,6 +37,14 @@ export const contextListSchema = z.strictObject({
   /** Whether a switcher is worth showing. */
   can_switch: z.boolean(),
 })
+export type ContextList = z.infer<typeof contextListSchema>
+
+/** Query of `GET /v1/me/contexts`: the context that the caller acts in, to have it marked. `org_id`: an id or a slug. */
+export const contextListQuerySchema = z
+  .strictObject({ resource: z.string().max(300).optional(), org_id: z.string().max(100).optional() })
+  .refine((query) => (query.resource === undefined) === (query.org_id === undefined), {
+    error: 'resource and org_id go together',
+  })
 
 /** Body of `PUT /v1/me/context`: the switcher's click, remembered for this client. */
 export const contextChoiceSchema = z.strictObject({ org_id: orgIdSchema, region: regionCodeSchema })

@@ -28,6 +28,7 @@ export const sessionSchema = z.strictObject({
 export type Session = z.infer<typeof sessionSchema>
 
 export const sessionListSchema = z.strictObject({ sessions: z.array(sessionSchema) })
+export type SessionList = z.infer<typeof sessionListSchema>
 
 /** Body of `POST /v1/me/sessions/revoke`. */
 export const sessionRevocationSchema = z.strictObject({ which: z.enum(['others', 'all']) })

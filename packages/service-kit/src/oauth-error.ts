@@ -22,6 +22,12 @@ const OAUTH_ERRORS: Readonly<Record<OAuthErrorCode, readonly [status: number, de
   server_error: [500, 'Something went wrong on our side'],
 }
 
+/** What a code usually means: its status and its public text. */
+export function describeOAuthError(code: OAuthErrorCode): { readonly status: number; readonly description: string } {
+  const [status, description] = OAUTH_ERRORS[code]
+  return { status, description }
+}
+
 export type OAuthErrorOptions = {
   /** Where it is not the usual one of the code. */
   readonly status?: number | undefined

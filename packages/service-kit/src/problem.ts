@@ -37,6 +37,12 @@ const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: st
   wrong_region: [401, 'Token belongs to another region'],
 }
 
+/** What a code usually means: its status and its public text. */
+export function describeProblem(code: ProblemCode): { readonly status: number; readonly title: string } {
+  const [status, title] = PROBLEMS[code]
+  return { status, title }
+}
+
 type FieldErrors = NonNullable<ProblemDetails['errors']>
 
 export type ProblemOptions = {

@@ -23,6 +23,7 @@ import { metadataRoute } from './http/oauth/metadata/route.ts'
 import { revokeRoute } from './http/oauth/revoke/route.ts'
 import { tokenRoute } from './http/oauth/token/route.ts'
 import { userInfoRoute } from './http/oauth/userinfo/route.ts'
+import { openApiRoutes } from './http/openapi/route.ts'
 import { signInPages } from './http/pages/route.ts'
 import { registerRateLimits } from './http/rate-limits.ts'
 
@@ -51,6 +52,7 @@ export async function buildApp(deps: Deps, options: AppOptions): Promise<Fastify
   registerHealth(app, { checks: { database: () => deps.db.ping() }, timeoutMs: READINESS_TIMEOUT_MS })
   jwksRoute(app, deps)
   metadataRoute(app, deps)
+  openApiRoutes(app, deps)
   meRoutes(app, deps)
   emailRoutes(app, deps, { max: options.challengesPerMinute, timeWindow: MINUTE_MS })
   orgsRoutes(app, deps)

@@ -1,3 +1,4 @@
+import type { AuthorizationResponse } from '@meridian/protocol/authorization-request'
 import type { FastifyReply } from 'fastify'
 import { formTargetOf } from '../directory/redirect-uri.ts'
 import type { ReturnAddress } from '../login/authorization-error.ts'
@@ -38,15 +39,19 @@ export function seeOther(reply: FastifyReply, location: string): FastifyReply {
   return reply.code(303).header('location', location).send()
 }
 
+type CodeResponse = Extract<AuthorizationResponse, { code: string }>
+type ErrorResponse = Exclude<AuthorizationResponse, CodeResponse>
+
 /** An authorization response, always with `iss` (RFC 9207), by redirect or as a form (OAuth 2.0 Form Post). */
 export function sendAuthorizationResponse(
   reply: FastifyReply,
   settings: { readonly issuer: string; readonly productName: string },
   to: ReturnAddress,
-  parameters: Readonly<Record<string, string>>,
+  parameters: Pick<CodeResponse, 'code'> | Pick<ErrorResponse, 'error' | 'error_description'>,
 ): FastifyReply {
-  const state = to.state === undefined ? {} : { state: to.state }
-  const fields = { ...parameters, ...state, iss: settings.issuer }
+  const response: AuthorizationResponse = { ...parameters, state: to.state, iss: settings.issuer }
+  const fields: Record<string, string> = {}
+  for (const [name, value] of Object.entries(response)) if (value !== undefined) fields[name] = value
   if (to.responseMode === 'form_post') {
     const frame = { productName: settings.productName, brand: null, formTargets: [formTargetOf(to.redirectUri)] }
     return sendPage(reply, renderFormPost(frame, { action: to.redirectUri, fields }))

@@ -4,7 +4,7 @@
 /** What text stands on, for the contrast of a brand's colour. */
 export const SURFACES = { light: '#fdfefd', dark: '#132024' }
 
-const COLOURS = `
+export const COLOURS = `
 :root{color-scheme:light dark;
 --ground:#e7edeb;--surface:${SURFACES.light};--tint:#eef4f2;--ink:#11252a;--muted:#4b5f64;--line:#cad6d3;--edge:#6d8386;
 --accent:#0c5563;--on-accent:#ffffff;--accent-text:#0c5563;--danger:#a01c1c;--danger-tint:#fcedeb;--globe:#cfdbd8}

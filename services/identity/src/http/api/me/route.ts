@@ -1,19 +1,12 @@
 // /v1/me: the signed-in person, where they may act, and the choice that is remembered for the next time.
-import { contextChoiceSchema, type Me } from '@meridian/protocol/me'
+import { type ContextList, contextChoiceSchema, contextListQuerySchema, type Me } from '@meridian/protocol/me'
 import { parseInput } from '@meridian/service-kit/request-input'
 import type { FastifyInstance } from 'fastify'
-import { z } from 'zod'
 import type { Deps } from '../../../deps.ts'
 import { chooseContext } from '../../../directory/choose-context.ts'
 import { readContexts } from '../../../directory/contexts.ts'
 import { authenticatePerson } from '../../bearer.ts'
 import { originOf } from '../../origin.ts'
-
-const contextsQuerySchema = z
-  .strictObject({ resource: z.string().max(300).optional(), org_id: z.string().max(100).optional() })
-  .refine((query) => (query.resource === undefined) === (query.org_id === undefined), {
-    error: 'resource and org_id go together',
-  })
 
 export function meRoutes(app: FastifyInstance, deps: Deps): void {
   app.get('/v1/me', async (request): Promise<Me> => {
@@ -24,12 +17,12 @@ export function meRoutes(app: FastifyInstance, deps: Deps): void {
     }
   })
 
-  app.get('/v1/me/contexts', async (request) => {
+  app.get('/v1/me/contexts', async (request): Promise<ContextList> => {
     const person = await authenticatePerson(deps, request)
-    const { resource, org_id: org } = parseInput(contextsQuerySchema, request.query)
+    const { resource, org_id: org } = parseInput(contextListQuerySchema, request.query)
     const named = resource === undefined || org === undefined ? undefined : { resource, org: org.toLowerCase() }
     const contexts = await readContexts(deps.db, person, named)
-    return { contexts, can_switch: contexts.length > 1 }
+    return { contexts: [...contexts], can_switch: contexts.length > 1 }
   })
 
   app.put('/v1/me/context', async (request, reply) => {

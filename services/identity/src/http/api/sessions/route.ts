@@ -1,6 +1,6 @@
 // /v1/me/sessions: where a person is signed in, and signing out elsewhere. The rules are sessions/own-sessions.ts.
 import { sessionIdSchema } from '@meridian/protocol/ids'
-import { type SessionsRevoked, sessionRevocationSchema } from '@meridian/protocol/sessions'
+import { type SessionList, type SessionsRevoked, sessionRevocationSchema } from '@meridian/protocol/sessions'
 import { parseInput } from '@meridian/service-kit/request-input'
 import type { FastifyInstance } from 'fastify'
 import type { Deps } from '../../../deps.ts'
@@ -12,9 +12,9 @@ import { originOf } from '../../origin.ts'
 const NO_SESSION = '00000000-0000-0000-0000-000000000000'
 
 export function sessionsRoutes(app: FastifyInstance, deps: Deps): void {
-  app.get('/v1/me/sessions', async (request) => {
+  app.get('/v1/me/sessions', async (request): Promise<SessionList> => {
     const person = await authenticatePerson(deps, request)
-    return { sessions: await readOwnSessions(deps, person) }
+    return { sessions: [...(await readOwnSessions(deps, person))] }
   })
 
   app.delete<{ Params: { id: string } }>('/v1/me/sessions/:id', async (request, reply) => {

@@ -2,6 +2,7 @@
 // It lists what this server does, and nothing that it does not do yet.
 import { ACCESS_TOKEN_ALGORITHM } from '@meridian/protocol/access-token'
 import { promptSchema } from '@meridian/protocol/authorization-request'
+import type { ServerMetadata } from '@meridian/protocol/metadata'
 import { grantTypeSchema } from '@meridian/protocol/oauth'
 import type { FastifyInstance } from 'fastify'
 import type { Deps } from '../../../deps.ts'
@@ -17,7 +18,7 @@ const CLAIMS = [
 
 export function metadataRoute(app: FastifyInstance, deps: Pick<Deps, 'settings'>): void {
   const { issuer } = deps.settings
-  const document = {
+  const document: ServerMetadata = {
     issuer,
     authorization_endpoint: `${issuer}/oauth/authorize`,
     token_endpoint: `${issuer}/oauth/token`,
@@ -25,6 +26,7 @@ export function metadataRoute(app: FastifyInstance, deps: Pick<Deps, 'settings'>
     authorization_challenge_endpoint: `${issuer}/oauth/challenge`,
     revocation_endpoint: `${issuer}/oauth/revoke`,
     jwks_uri: `${issuer}/oauth/jwks`,
+    service_documentation: `${issuer}/api-reference`,
     scopes_supported: ['openid', 'profile', 'email'],
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'form_post'],
