@@ -1,4 +1,5 @@
 import type { JsonSchema } from '@meridian/protocol/openapi'
+import type { Field } from './field.ts'
 import { findField } from './fields.ts'
 
 /** The schema with what its fields mean (fields.ts) written into it. `path` begins with the component's name. */
@@ -28,7 +29,7 @@ function annotateAll(properties: Readonly<Record<string, JsonSchema>>, path: rea
   )
 }
 
-function annotationOf(field: NonNullable<ReturnType<typeof findField>>, name: string): JsonSchema {
+function annotationOf(field: Field, name: string): JsonSchema {
   const example = field.isSecret === true ? `<${name}>` : field.example
   return {
     description: field.text,

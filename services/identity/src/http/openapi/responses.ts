@@ -12,7 +12,7 @@ type ErrorOf = { readonly status: number; readonly code: string; readonly meanin
 
 export function responsesOf(operation: Operation, components: Components): Readonly<Record<string, ApiResponse>> {
   const responses = new Map(operation.answers.map((answer) => [answer.status, answerOf(answer, components)]))
-  for (const [status, failed] of Map.groupBy(errorsOf(operation), ({ status }) => status)) {
+  for (const [status, failed] of Map.groupBy(errorsOf(operation), (error) => error.status)) {
     responses.set(status, withError(responses.get(status), errorResponse(operation, status, failed)))
   }
   return Object.fromEntries([...responses].sort(([left], [right]) => left - right).map(([key, value]) => [key, value]))
