@@ -14,7 +14,7 @@ const HOUR_SECONDS = 3600
 
 const PAGE = `<!doctype html><title>An app</title><script>
 const TOKEN = 'https://id.example.test/oauth/token'
-var random = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(24))))
+const random = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(24))))
   .replaceAll('+', '-').replaceAll('/', '_')
 async function call(form, key, answer) {
   const reply = await fetch(TOKEN + (answer ? '?answer=' + answer : ''), {
@@ -23,27 +23,34 @@ async function call(form, key, answer) {
   })
   return { status: reply.status, body: await reply.json() }
 }
-var redeem = (code, verifier) => call({ grant_type: 'authorization_code', code, code_verifier: verifier,
+const redeem = (code, verifier) => call({ grant_type: 'authorization_code', code, code_verifier: verifier,
   redirect_uri: location.origin + location.pathname }, random())
 // One tab at a time, until the answer was read; the key is kept as long, so that a refresh whose answer a reload or a
 // crash swallowed is asked for again and not anew.
-var refresh = (answer) => navigator.locks.request('refresh', async () => {
+const refresh = (answer) => navigator.locks.request('refresh', async () => {
   const key = localStorage.getItem('refreshing') ?? random()
   localStorage.setItem('refreshing', key)
   const reply = await call({ grant_type: 'refresh_token' }, key, answer)
   localStorage.removeItem('refreshing')
   return reply
 })
-var refreshAlone = () => call({ grant_type: 'refresh_token' }, random())
+const refreshAlone = () => call({ grant_type: 'refresh_token' }, random())
+var app = { call, random, redeem, refresh, refreshAlone }
 </script>`
 
 type Answer = { status: number; body: Record<string, unknown> }
-// biome-ignore lint/suspicious/noExplicitAny: functions of the page above
-declare const globalThis: any
+/** What the page above offers. */
+declare const app: {
+  call(form: Record<string, string>, key: string, answer?: string): Promise<Answer>
+  random(): string
+  redeem(code: string, verifier: string): Promise<Answer>
+  refresh(answer?: string): Promise<Answer>
+  refreshAlone(): Promise<Answer>
+}
 
 const refresh = (page: Page, answer?: string) =>
-  page.evaluate<Answer, string | undefined>((name) => globalThis.refresh(name), answer)
-const refreshAlone = (page: Page) => page.evaluate<Answer>(() => globalThis.refreshAlone())
+  page.evaluate<Answer, string | undefined>((name) => app.refresh(name), answer)
+const refreshAlone = (page: Page) => page.evaluate<Answer>(() => app.refreshAlone())
 
 async function openApp(t: Test): Promise<{
   identity: IdentityUnderTest
@@ -71,14 +78,17 @@ async function openApp(t: Test): Promise<{
   })
   const code = new URL(page.url()).searchParams.get('code') ?? ''
   const redeemed = await page.evaluate<Answer, [string, string]>(
-    ([code, verifier]) => globalThis.redeem(code, verifier),
+    ([code, verifier]) => app.redeem(code, verifier),
     [code, asked.verifier],
   )
   t.equal(redeemed.status, 200, JSON.stringify(redeemed.body))
   t.notOk('refresh_token' in redeemed.body, 'the page never sees a refresh token')
   t.strictSame(complaints, [], 'the browser has nothing to complain of')
   let hours = 0
-  const later = () => shiftClock(identity.db, (hours += 2) * HOUR_SECONDS)
+  const later = () => {
+    hours += 2
+    return shiftClock(identity.db, hours * HOUR_SECONDS)
+  }
   return { identity, hosts, context, page, later }
 }
 
@@ -115,7 +125,7 @@ t.test('two tabs and ten tabs refresh at once', { skip }, async (t) => {
 
 t.test('a hard reload in mid-refresh', { skip }, async (t) => {
   const { hosts, page, later } = await openApp(t)
-  await page.evaluate(() => void globalThis.refresh('reload'))
+  await page.evaluate(() => void app.refresh('reload'))
   await hosts.dealtWith('reload')
   await page.reload()
   await later()
@@ -126,7 +136,7 @@ t.test('a hard reload in mid-refresh', { skip }, async (t) => {
 
 t.test('an answer that is lost, and asked for again hours later', { skip }, async (t) => {
   const { page, later } = await openApp(t)
-  const lost = await page.evaluate(() => globalThis.refresh('lost').catch(() => 'lost'))
+  const lost = await page.evaluate(() => app.refresh('lost').catch(() => 'lost'))
   t.equal(lost, 'lost')
   await later()
   t.equal((await refresh(page)).status, 200)
@@ -137,9 +147,7 @@ t.test('two cookies that arrive in the wrong order', { skip }, async (t) => {
   const { hosts, context, page, later } = await openApp(t)
   const other = await context.newPage()
   await other.goto(SPA_CALLBACK)
-  const slow = page.evaluate<Answer>(() =>
-    globalThis.call({ grant_type: 'refresh_token' }, globalThis.random(), 'slow'),
-  )
+  const slow = page.evaluate<Answer>(() => app.call({ grant_type: 'refresh_token' }, app.random(), 'slow'))
   await hosts.dealtWith('slow')
   t.equal((await refreshAlone(other)).status, 200)
   t.equal((await refreshAlone(other)).status, 200)

@@ -138,7 +138,7 @@ t.test('what a caller writes stays inside its line of the log (A112)', async (t)
   await identity.get(`/v1/${encodeURIComponent(forged)}`)
   for (const line of identity.logText().split('\n').filter(Boolean)) {
     t.doesNotThrow(() => JSON.parse(line), line.slice(0, 200))
-    t.notMatch(line, /\u001b/)
+    t.notOk(line.includes('\u001b'), 'no terminal sequence')
     t.not(JSON.parse(line).level, 'fatal')
   }
 })
