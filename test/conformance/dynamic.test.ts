@@ -1,9 +1,10 @@
 // Modules of oidcc-dynamic-certification-test-plan that do not need clients to register themselves; README.md lists
 // them.
+import { generateKeyPairSync } from 'node:crypto'
 import { decodeProtectedHeader } from 'jose'
 import t from 'tap'
 import { runCommand } from '../../services/identity/src/cli/commands.ts'
-import { registrySchema } from '../../services/identity/src/directory/registry.ts'
+import { applyRegistry, registrySchema } from '../../services/identity/src/directory/registry.ts'
 import { ISSUER } from '../support/identity.ts'
 import { assertionForm, signAssertion } from './client-proof.ts'
 import { flow, type Provider, pathOf, startProvider } from './provider.ts'
@@ -63,6 +64,21 @@ t.test('oidcc-ensure-client-assertion-with-iss-aud-succeeds: the issuer is an au
   const form = { grant_type: 'client_credentials', ...assertionForm(assertion) }
   const reply = await provider.send({ method: 'POST', url: party.metadata['token_endpoint'], form })
   t.equal(reply.status, 200, reply.text)
+})
+
+t.test('oidcc-refresh-token-rp-key-rotation: a refresh token outlives the key that its client had', async (t) => {
+  const before = await provider.relyingParty(KEYED)
+  const { tokens } = await flow(provider, before, provider.browser())
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const kid = 'rp-keyed-2'
+  const jwks = { keys: [{ ...publicKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig', kid }] }
+  const clients = conformanceRegistry.clients.map((client) => (client.id === KEYED.id ? { ...client, jwks } : client))
+  await applyRegistry(provider.identity, registrySchema.parse({ ...conformanceRegistry, clients }))
+  const proof = { method: 'private_key_jwt', privateKey, kid } as const
+  const after = await provider.relyingParty({ ...KEYED, proof })
+  const form = { grant_type: 'refresh_token', refresh_token: String(tokens.refreshToken) }
+  t.match(await before.callToken(form), { status: 401, body: { error: 'invalid_client' } }, 'the old key is none')
+  t.ok((await after.refresh(tokens)).accessToken)
 })
 
 t.test('oidcc-server-rotate-keys: a new key is in the set, the old one is kept, both verify', async (t) => {
