@@ -1,6 +1,7 @@
 // SECURITY 1.14: what a person and a client are given never stands in the database, the log, or a page that does not
 // need it. Signing in at the pages, refreshing, exchanging and signing out, with every secret of it as a canary.
 import t from 'tap'
+import { dumpOf } from '../support/database-dump.ts'
 import { embeddedPlace } from '../support/databases.ts'
 import {
   answerOf,
@@ -14,7 +15,6 @@ import {
 import {
   codeMailedTo,
   exchange,
-  type IdentityUnderTest,
   IN,
   idempotencyKey,
   type Reply,
@@ -22,22 +22,6 @@ import {
   SPA_ORIGIN,
   startIdentity,
 } from '../support/identity.ts'
-
-async function dump(identity: IdentityUnderTest): Promise<string> {
-  const tables = await identity.db.sql(
-    {
-      name: 'tables_to_dump',
-      text: `SELECT relname::text AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`,
-    },
-    [],
-  )
-  const rows: string[] = []
-  for (const { name } of tables) {
-    const found = await identity.db.sql({ name: `dump_all_${name}`, text: `SELECT x::text AS row FROM ${name} x` }, [])
-    rows.push(...found.map(({ row }) => String(row)))
-  }
-  return rows.join('\n')
-}
 
 /** A secret as itself, as bytes and in base64. */
 const shapesOf = (secret: string) => [
@@ -113,7 +97,7 @@ t.test('no secret of a sign-in stands in the database or in the log', async (t) 
   canaries.set('bearer', 'bearer-canary-11bb')
   canaries.set('logout state', 'logout-canary-33cc')
 
-  const database = await dump(identity)
+  const database = await dumpOf(identity)
   const log = identity.logText()
   t.match(database, 'lin@acme.test', 'the dump is real')
   t.match(log, '/sign-in/code', 'the log is real')

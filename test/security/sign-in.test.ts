@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto'
 import t from 'tap'
 import { generateCode, normalizeCode } from '../../services/identity/src/login/one-time-code.ts'
+import { dumpOf } from '../support/database-dump.ts'
 import { embeddedPlace, onPostgresql, shiftClock } from '../support/databases.ts'
 import { codeMailedTo, type IdentityUnderTest, type Reply, startChallenge, startIdentity } from '../support/identity.ts'
 import { refuses } from '../support/refusal.ts'
@@ -183,19 +184,7 @@ t.test('a dump of the database holds no code, no handle, no token and no address
     code_verifier: verifier,
   })
   const refreshToken = String(redeemed.body['refresh_token'])
-  const tables = await identity.db.sql(
-    {
-      name: 'tables',
-      text: `SELECT relname::text AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`,
-    },
-    [],
-  )
-  const dump: string[] = []
-  for (const { name } of tables) {
-    const rows = await identity.db.sql({ name: `dump_${name}`, text: `SELECT x::text AS row FROM ${name} x` }, [])
-    dump.push(...rows.map(({ row }) => String(row)))
-  }
-  const text = dump.join('\n')
+  const text = await dumpOf(identity)
   t.match(text, 'lin@acme.test', 'the dump is real')
   for (const secret of [
     authSession,
