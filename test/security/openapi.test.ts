@@ -1,8 +1,10 @@
 // The API's description says what the service does: every route is in it, and what the service really answers, errors
 // too, is what it says. A route without an entry, or an entry without a route, fails here.
+import { createHash } from 'node:crypto'
 import { API_METHODS, type ApiOperation, type JsonSchema, type OpenApiDocument } from '@meridian/protocol/openapi'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import t, { type Test } from 'tap'
+import { directivesOf, Markup } from '../pages/markup.ts'
 import { embeddedPlace, shiftClock } from '../support/databases.ts'
 import { schemaCheck, watch } from '../support/described.ts'
 import { askForChange, changeAddress, confirmChange, importPerson, NEW } from '../support/email-change.ts'
@@ -72,7 +74,7 @@ t.test('every route is described, and nothing else is', async (t) => {
 
 t.test('the document is valid OpenAPI 3.1, names the issuer, and may be cached by anybody', async (t) => {
   const { identity, document } = await start(t)
-  const { valid, errors } = await new Validator().validate(structuredClone(document) as object)
+  const { valid, errors } = await new Validator().validate(JSON.parse(JSON.stringify(document)))
   t.ok(valid, JSON.stringify(errors)?.slice(0, 1000))
   t.strictSame(document.servers, [{ url: ISSUER }])
   const ids = operationsOf(document).map(([, operation]) => operation.operationId)
@@ -152,6 +154,41 @@ t.test('what refuses unknown fields says so, and what ignores them does not', as
   }
   for (const name of ['Me', 'ContextList', 'TokenResponse', 'Session', 'RegisteredClient', 'Org', 'UserInfo'])
     t.equal(document.components.schemas[name]?.additionalProperties, false, name)
+})
+
+t.test('the page shows every operation and code, runs its own code alone, and fetches nothing', async (t) => {
+  const { identity, document } = await start(t)
+  const reply = await identity.get('/api-reference')
+  const page = new Markup(reply.text)
+  const policy = directivesOf(String(reply.headers['content-security-policy']))
+  const hashOf = (source: string) => `'sha256-${createHash('sha256').update(source).digest('base64')}'`
+  t.strictSame(policy.get('script-src'), page.scripts.map(hashOf))
+  t.strictSame(policy.get('style-src'), page.styles.map(hashOf))
+  for (const name of ['default-src', 'form-action', 'frame-ancestors', 'base-uri'])
+    t.strictSame(policy.get(name), ["'none'"], name)
+  t.equal(policy.size, 6, 'and nothing more')
+
+  const ids = page.elements.flatMap(({ attributes }) => attributes.get('id') ?? [])
+  t.equal(new Set(ids).size, ids.length, 'ids are unique')
+  for (const { attributes } of page.named('a')) {
+    const target = attributes.get('href') ?? ''
+    t.ok(target === '/openapi.json' || ids.includes(target.slice(1)), `a link to ${target}`)
+  }
+  t.notOk(page.elements.some(({ attributes }) => attributes.has('src') || attributes.has('style')))
+  for (const [route, { operationId, responses, summary }] of operationsOf(document)) {
+    t.ok(ids.includes(operationId), route)
+    t.ok(page.text.includes(summary), summary)
+    const schemas = Object.values(responses).flatMap(({ content = {} }) => Object.values(content))
+    for (const code of schemas.flatMap(({ schema }) => codesIn(schema))) t.ok(page.text.includes(code), code)
+  }
+  for (const part of [
+    `curl -X POST '${ISSUER}/oauth/token'`,
+    '-H "Authorization: Bearer $ACCOUNT_TOKEN"',
+    '-u "$CLIENT_ID:$CLIENT_SECRET"',
+    '--data-urlencode "subject_token=$SUBJECT_TOKEN"',
+    `"change_session": "'"$CHANGE_SESSION"'"`,
+  ])
+    t.ok(page.text.includes(part), part)
 })
 
 const json = (

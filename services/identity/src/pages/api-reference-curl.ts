@@ -2,7 +2,7 @@
 import type { ApiMethod, ApiOperation, JsonSchema } from '@meridian/protocol/openapi'
 import { resolved, type Schemas } from './api-reference-schema.ts'
 
-export type Call = { readonly title: string; readonly command: string }
+export type Call = { readonly title: string | null; readonly command: string }
 
 const PLACEHOLDER = /<([a-z_]+)>/g
 
@@ -18,7 +18,7 @@ export function callsOf(
   const common = [...start, ...authenticationOf(operation), ...headersOf(operation), ...query]
   if (query.length > 0) common[0] = `curl -G ${quoted(addressOf(server, path, operation, schemas))}`
   const examples = Object.values(media?.examples ?? {})
-  if (examples.length === 0) return [{ title: 'Example', command: common.join(' \\\n  ') }]
+  if (examples.length === 0) return [{ title: null, command: common.join(' \\\n  ') }]
   return examples.map(({ summary, value }) => {
     const body = mediaType === 'application/json' ? jsonOf(value) : formOf(value as Readonly<Record<string, unknown>>)
     return { title: summary, command: [...common, ...body].join(' \\\n  ') }

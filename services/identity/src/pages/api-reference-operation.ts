@@ -1,5 +1,5 @@
 import type { ApiMethod, ApiOperation, ApiResponse, JsonSchema } from '@meridian/protocol/openapi'
-import { callsOf } from './api-reference-curl.ts'
+import { type Call, callsOf } from './api-reference-curl.ts'
 import {
   expandable,
   headerTable,
@@ -23,7 +23,7 @@ export function operationArticle(place: Place, operation: ApiOperation): Html {
   const { operationId: id, summary, description, parameters, requestBody, responses } = operation
   const failures = Object.entries(responses).filter(([, response]) => codesOf(response).length > 0)
   const pages = Object.entries(responses).filter(
-    ([status]) => Number(status) >= 400 && !failures.some(([s]) => s === status),
+    ([status]) => Number(status) >= 400 && !failures.some(([failure]) => failure === status),
   )
   return html`<article id="${id}" data-operation aria-labelledby="${id}-name">
 <h3 id="${id}-name">${methodBadge(place.method)} <code class="path">${breakable(place.path)}</code> <a class="anchor" href="#${id}" aria-label="Link to ${summary}">#</a></h3>
@@ -32,13 +32,20 @@ ${description === undefined ? null : paragraphs(description)}
 ${callers(operation)}
 ${parameters.length === 0 ? null : html`<h4>Parameters</h4>${parametersByPlace(operation, place.schemas)}`}
 ${requestBody === undefined ? null : body(requestBody, place.schemas)}
-<h4>${callsOf(place, operation).length > 1 ? 'Examples' : 'Example'}</h4>
-${callsOf(place, operation).map(({ title, command }) => html`<figure><figcaption>${title}</figcaption><pre tabindex="0" aria-label="${title}: ${summary}"><code>${command}</code></pre></figure>`)}
+${callExamples(callsOf(place, operation), summary)}
 <h4>Answers</h4>
 ${Object.entries(responses).map(([status, response]) => (Number(status) < 400 || isMixed(response) ? answer(status, response, place.schemas) : null))}
 ${failures.length === 0 ? null : errorTable(failures)}
 ${pages.length === 0 ? null : html`<p class="note">${pages.map(([status]) => status).join(', ')}: a page that says what went wrong.</p>`}
 </article>`
+}
+
+function callExamples(calls: readonly Call[], summary: string): Html {
+  const figures = calls.map(({ title, command }) => {
+    const caption = title === null ? null : html`<figcaption>${title}</figcaption>`
+    return html`<figure>${caption}<pre tabindex="0" aria-label="${title ?? 'Example'}: ${summary}"><code>${command}</code></pre></figure>`
+  })
+  return html`<h4>${calls.length > 1 ? 'Examples' : 'Example'}</h4>${figures}`
 }
 
 /** Long paths may break after a slash. */

@@ -42,8 +42,8 @@ export function renderApiReference(document: OpenApiDocument, { productName }: {
 <nav aria-label="Operations"><details class="contents"><summary>Contents</summary>${contents(areas)}</details><div class="aside">${contents(areas)}</div></nav>
 <main id="main" tabindex="-1">
 <h1>${document.info.title}</h1>
-${paragraphs(document.info.description)}
-<p>For programs: <a href="/openapi.json">openapi.json</a> (OpenAPI 3.1). All paths are below <code>${document.servers[0]?.url ?? ''}</code>.</p>
+<div data-unfiltered>${paragraphs(document.info.description)}
+<p>For programs: <a href="/openapi.json">openapi.json</a> (OpenAPI 3.1). All paths are below <code>${document.servers[0]?.url ?? ''}</code>.</p></div>
 ${areas.map(areaSection)}
 ${securitySection(document)}
 </main>

@@ -93,7 +93,7 @@ function typeOf(field: JsonSchema, schemas: Schemas): string {
   const schema = resolved(field, schemas)
   const alternatives = alternativesOf(schema)
   if (alternatives.length > 0) return [...new Set(alternatives.map((one) => typeOf(one, schemas)))].join(' or ')
-  if (schema.items !== undefined) return `list of ${typeOf(schema.items, schemas)}`
+  if (schema.items !== undefined) return `list of ${typeOf(schema.items, schemas)}s`
   const { format = '', type = 'any' } = field.format === undefined ? schema : { ...schema, ...field }
   return FORMATS[format] ?? type
 }
@@ -122,7 +122,7 @@ function limitsOf(field: JsonSchema, schemas: Schemas): readonly Html[] {
     size === null ? null : html`${size} of them. `,
     range === null ? null : html`${range}. `,
     usual === undefined ? null : html`If left out: <code>${JSON.stringify(usual)}</code>. `,
-    pattern === undefined || pattern.length > 90 ? null : html`Pattern <code>${pattern}</code>. `,
+    pattern === undefined || whole.format !== undefined ? null : html`Pattern <code>${pattern}</code>. `,
   ].filter((limit) => limit !== null)
 }
 

@@ -23,8 +23,10 @@ function filterOperations() {
       group.hidden = shown === before
     }
     for (const list of document.querySelectorAll<HTMLElement>('[data-links]')) {
-      list.hidden = list.querySelector('a:not([hidden])') === null
+      list.hidden = list.querySelector('li a:not([hidden])') === null
     }
+    for (const rest of document.querySelectorAll<HTMLElement>('[data-unfiltered]')) rest.hidden = input.value !== ''
+    if (input.value !== '') scrollTo(0, 0)
     clearTimeout(telling)
     telling = window.setTimeout(() => {
       told.textContent = input.value === '' ? '' : `${shown} found`

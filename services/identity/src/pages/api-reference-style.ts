@@ -79,11 +79,11 @@ tbody th code{font-weight:600}
 .type,.required{display:block;font-size:.8125rem;color:var(--muted)}
 .required{color:var(--accent-text)}
 .limits{display:block;font-size:.8125rem;color:var(--muted)}
-tr.inside td{padding:0 0 .5rem}
+tr.inside>td{padding:0 0 .5rem}
 summary{cursor:pointer;min-height:2.75rem;padding:.55rem 0;font-size:.9375rem}
 summary:hover{color:var(--accent-text)}
 details details{border-inline-start:2px solid var(--line);padding-inline-start:.9rem}
-tr.inside details{border-inline-start:2px solid var(--line);padding-inline-start:.9rem}
+tr.inside>td>details{border-inline-start:2px solid var(--line);padding-inline-start:.9rem}
 .answer{margin:0;border-bottom:1px solid var(--line)}
 p.answer{padding:.55rem 0;font-size:.9375rem;max-width:none}
 details.answer[open]{padding-bottom:1rem}

@@ -57,9 +57,9 @@ export const TOKEN_OPERATIONS: readonly Operation[] = [
     area: 'Tokens',
     method: 'post',
     path: '/oauth/revoke',
-    summary: 'Gives a refresh token back: signs out',
+    summary: 'Gives a token back: signs out',
     description:
-      'RFC 7009. Ends the session of the refresh token. A token that is nobody’s is answered with 200 as well. Access tokens end with their session.',
+      'RFC 7009. Ends the session of the refresh or access token, wherever that was. A token that is nobody’s, or has expired, is answered with 200 as well. A client’s token on its own behalf has no session and is not revoked.',
     caller: 'clientOrCookie',
     isRateLimited: true,
     parameters: [IDEMPOTENCY_KEY_FOR_TOKENS, MERIDIAN_REQUEST],
