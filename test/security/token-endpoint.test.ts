@@ -341,10 +341,13 @@ t.test('revocation ends the session of its own client alone, and 503 is never 20
   const { refresh_token: token, access_token: access } = (await signIn(identity, 'lin@acme.test')).body
   const revoke = (form: Record<string, string>) => identity.post('/oauth/revoke', { client_id: 'native', ...form })
   await refuses(t, identity, 'another client', () => revoke({ client_id: 'other', token }), grant)
-  await refuses(t, identity, 'an access token', () => revoke({ token: access }), {
-    status: 400,
-    error: 'unsupported_token_type',
-  })
+  await refuses(
+    t,
+    identity,
+    "another client's access token",
+    () => revoke({ client_id: 'other', token: access }),
+    grant,
+  )
   await refuses(t, identity, 'no token', () => revoke({}), request400)
   for (const unknown of ['unknown', `${token}x`, token.replace(/.{4}$/, 'AAAA')]) {
     t.equal((await revoke({ token: unknown })).status, 200, 'an unknown token is over anyway')
@@ -362,6 +365,32 @@ t.test('revocation ends the session of its own client alone, and 503 is never 20
     rows.map((row) => [row.kind, row.subject]),
     [['session', claimsOf(access)['sid']]],
   )
+})
+
+t.test('an access token ends its session as well, while it is good (RFC 7009 §2.1)', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  const revoke = (token: string) => identity.post('/oauth/revoke', { client_id: 'native', token })
+  for (const [email, kind] of [
+    ['lin@acme.test', 'account'],
+    ['ada@acme.test', 'region'],
+  ] as const) {
+    const { refresh_token: token, access_token: account } = (await signIn(identity, email)).body
+    const region = (await exchange(identity, account, { resource: IN, org_id: 'acme' })).body['access_token']
+    t.equal((await revoke(kind === 'account' ? account : region)).status, 200, kind)
+    await refuses(t, identity, `${kind}: refresh after sign-out`, () => refresh(identity, token), grant)
+  }
+  const { refresh_token: token, access_token: stale } = (await signIn(identity, 'max@globex.test')).body
+  await shiftClock(identity.db, 601)
+  t.equal((await revoke(stale)).status, 200, 'an expired one is over anyway')
+  t.equal((await refresh(identity, token)).status, 200, 'and ends nothing')
+  const region = await identity.post(
+    '/oauth/token',
+    { grant_type: 'client_credentials' },
+    basic('region-in', REGION_SECRETS.in),
+  )
+  const own = () =>
+    identity.post('/oauth/revoke', { token: region.body['access_token'] }, basic('region-in', REGION_SECRETS.in))
+  await refuses(t, identity, 'a client token', own, { status: 400, error: 'unsupported_token_type' })
 })
 
 t.test('storage', async (t) => {

@@ -11,7 +11,7 @@ const OAUTH_ERRORS: Readonly<Record<OAuthErrorCode, readonly [status: number, de
   unsupported_grant_type: [400, 'The grant type is not supported'],
   invalid_token: [401, 'The access token is invalid or expired'],
   insufficient_scope: [403, 'The access token has not the scope that this needs'],
-  unsupported_token_type: [400, 'Tokens of this type cannot be revoked; they end with their session'],
+  unsupported_token_type: [400, 'Tokens of this type cannot be revoked; they end by themselves'],
   invalid_scope: [400, 'The scope is unknown, malformed, or exceeds what was granted'],
   invalid_target: [400, 'The resource or organization is unknown or not available to this session'],
   insufficient_authorization: [400, 'More is needed to authorize this request'],

@@ -115,9 +115,7 @@ t.test('oidc-client-ts signs in, refreshes, calls the APIs and signs out, across
   t.not(renewed, signed.access_token)
   t.match(await call(page, `${issuer}/v1/me`, renewed), { status: 200 })
 
-  const both = await page.evaluate(() => manager.revokeTokens().catch((error) => error.error))
-  t.equal(both, 'unsupported_token_type', 'access tokens end with their session: README.md')
-  await page.evaluate(() => manager.revokeTokens(['refresh_token']))
+  await page.evaluate(() => manager.revokeTokens())
   t.match(await call(page, `${issuer}/v1/me`, renewed), { status: 401 })
 
   await page.evaluate(() => void manager.signinRedirect())
