@@ -1,6 +1,13 @@
 // Real traffic held to the OpenAPI description: each call that is made through an app under watch must be an operation
 // of the document, and its answer what the document says, down to every field.
-import type { ApiMethod, ApiOperation, ApiResponse, JsonSchema, OpenApiDocument } from '@meridian/protocol/openapi'
+import {
+  API_METHODS,
+  type ApiMethod,
+  type ApiOperation,
+  type ApiResponse,
+  type JsonSchema,
+  type OpenApiDocument,
+} from '@meridian/protocol/openapi'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
@@ -25,6 +32,20 @@ export function schemaCheck(document: OpenApiDocument): (schema: JsonSchema, val
     compiled.set(schema, validate)
     return validate(value) ? null : ajv.errorsText(validate.errors)
   }
+}
+
+export const operationsOf = (document: OpenApiDocument): readonly (readonly [string, ApiOperation])[] =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    API_METHODS.flatMap((method) => {
+      const operation = methods[method]
+      return operation === undefined ? [] : [[`${method.toUpperCase()} ${path}`, operation] as const]
+    }),
+  )
+
+/** The error codes that a schema of an answer names. */
+export function codesIn({ allOf = [], anyOf = [], properties = {}, ...schema }: JsonSchema): readonly string[] {
+  const own = schema['x-enumDescriptions']
+  return [...Object.keys(own ?? {}), ...[...allOf, ...anyOf, ...Object.values(properties)].flatMap(codesIn)]
 }
 
 /** From now on, what is injected into the app is held to the document. */
