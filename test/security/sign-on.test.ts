@@ -13,6 +13,7 @@ import {
   signInAtPages,
 } from '../support/hosted-browser.ts'
 import {
+  claimsOf,
   codeMailedTo,
   exchange,
   type IdentityUnderTest,
@@ -145,6 +146,33 @@ t.test('a known device has a budget of its own: strangers cannot lock the owner 
   t.equal((await identity.mailTo('ada@acme.test')).length, 1)
   await startChallenge(identity, 'ada@acme.test')
   t.equal((await identity.mailTo('ada@acme.test')).length, 1, 'a device is known for its own contact alone')
+})
+
+t.test('a new sign-in raises new tokens, and none that was minted before it (RFC 9470)', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  const browser = await signedIn(identity, 'lin@acme.test')
+  await nativeTokens(identity, browser)
+  await shiftClock(identity.db, 700)
+  const before = await nativeTokens(identity, browser)
+  const endOthers = (token: unknown) =>
+    identity.inject({
+      method: 'POST',
+      url: '/v1/me/sessions/revoke',
+      headers: { authorization: `Bearer ${token}` },
+      payload: { which: 'others' },
+    })
+  t.equal((await endOthers(before['access_token'])).body['code'], 'insufficient_user_authentication')
+  const page = await follow(browser, await browser.get(authorizationUrl({ max_age: '600' }).url))
+  await signInAtPages(identity, browser, 'lin@acme.test', page)
+  const after = await nativeTokens(identity, browser)
+  t.equal(claimsOf(after['access_token'])['sid'], claimsOf(before['access_token'])['sid'], 'one session')
+  t.equal(
+    (await endOthers(before['access_token'])).body['code'],
+    'insufficient_user_authentication',
+    'whoever holds an older token of the session has not signed in',
+  )
+  const done = await endOthers(after['access_token'])
+  t.ok(done.status < 300, done.text)
 })
 
 t.test('a region client signs a person in for its own region and the chosen organization', async (t) => {

@@ -13,7 +13,7 @@ export type SignedInPerson = {
   readonly name: string
   /** The token's. */
   readonly scope: string
-  /** Seconds since the epoch. */
+  /** The token's, in seconds since the epoch: a sign-in that came after it vouches for new tokens alone (RFC 9470 §4). */
   readonly authTime: number
   readonly amr: readonly string[]
   /** The database's clock as it read them, in seconds since the epoch. */
@@ -36,7 +36,7 @@ export async function findSignedInPerson(
     isEmailVerified: live.email_verified,
     name: live.name,
     scope: claims.scope,
-    authTime: live.auth_time,
+    authTime: claims.auth_time,
     amr: live.amr,
     now: live.now,
   }
