@@ -55,13 +55,11 @@ t.test('no name and no address becomes markup, on any page', async (t) => {
   for (const text of HOSTILE) t.strictSame(skeletons(branded(text), wordsOf(text)), ordinary, text)
 })
 
-t.test('no text whatever becomes markup', async () => {
+t.test('no text whatever becomes markup', async (t) => {
   const ordinary = skeletons(branded('Acme'), { ...ORDINARY, role: 'auditor' })
   const text = fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[<>"'&;=/a-z \n\r\t]*$/))
-  fc.assert(
-    fc.property(text, (drawn) => isDeepStrictEqual(skeletons(branded(drawn), wordsOf(drawn)), ordinary)),
-    { numRuns: 40, seed: propertySeed() },
-  )
+  const property = fc.property(text, (drawn) => isDeepStrictEqual(skeletons(branded(drawn), wordsOf(drawn)), ordinary))
+  t.doesNotThrow(() => fc.assert(property, { numRuns: 40, seed: propertySeed() }))
 })
 
 t.test('what a form takes back is what it was given, to the letter', async (t) => {
