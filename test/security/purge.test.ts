@@ -31,4 +31,23 @@ t.test('purging', async (t) => {
     await purgeExpired(identity.db)
     t.strictSame(await counts(), [0, 0, 0, 0, 0, 0])
   })
+
+  await eachEngine(
+    t,
+    "a device's own budget stays when a stranger's for the same address is over",
+    async (t, place) => {
+      const identity = await startIdentity(t, await place('identity'))
+      await startChallenge(identity, 'lin@acme.test')
+      await shiftClock(identity.db, 31 * 86_400)
+      await identity.db.prisma.$executeRaw`INSERT INTO contact_budget
+        (contact_mac, purpose, device_hash, sends, last_sent_at, live_challenge_id)
+      SELECT contact_mac, purpose, '\\x01', '{}', meridian_now(), live_challenge_id FROM contact_budget`
+      await purgeExpired(identity.db)
+      const left = await identity.db.prisma.contactBudget.findMany()
+      t.strictSame(
+        left.map((row) => [...row.deviceHash]),
+        [[1]],
+      )
+    },
+  )
 })

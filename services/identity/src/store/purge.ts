@@ -17,7 +17,7 @@ const PURGED = [
   // A moment longer than they are good for: an insert that began in time must still find the row.
   ['client_assertion', 'client_id, jti_hash', "expires_at < meridian_now() - interval '1 minute'"],
   ['otp_challenge', 'id', "expires_at < meridian_now() - interval '2 days'"],
-  ['contact_budget', 'contact_mac, purpose', "last_sent_at < meridian_now() - interval '30 days'"],
+  ['contact_budget', 'contact_mac, purpose, device_hash', "last_sent_at < meridian_now() - interval '30 days'"],
   ['email_change', 'id', CHANGE_IS_OVER],
   ['authorization_code', 'id', "expires_at < meridian_now() - interval '1 day'"],
   ['idempotency', 'scope, key_hash', 'expires_at < meridian_now()'],
