@@ -50,4 +50,34 @@ t.test('purging', async (t) => {
       )
     },
   )
+
+  await eachEngine(
+    t,
+    'a sign-on goes a month after its end, a device that stayed away after 400 days',
+    async (t, place) => {
+      const identity = await startIdentity(t, await place('identity'))
+      const { refresh_token } = (await signIn(identity, 'lin@acme.test')).body
+      const { prisma } = identity.db
+      await prisma.$executeRaw`INSERT INTO sign_on_session (id, user_id, secret_hash, auth_time, amr, ip, user_agent,
+        idle_seconds, idle_expires_at, absolute_expires_at)
+      SELECT gen_random_uuid(), user_id, decode(days::text, 'hex'), meridian_now(), '{}', '', '', 1,
+        meridian_now() + make_interval(days => days), meridian_now() + make_interval(days => days)
+      FROM session, unnest(ARRAY[10, 20]) days`
+      await prisma.$executeRaw`UPDATE session SET sign_on_id = (SELECT id FROM sign_on_session WHERE secret_hash = '\\x10')`
+      await prisma.$executeRaw`INSERT INTO known_device (device_hash, contact_mac, used_at)
+      SELECT decode('0' || days::text, 'hex'), '\\x01', meridian_now() - make_interval(days => days)
+      FROM unnest(ARRAY[340, 380]) days`
+      const left = () => Promise.all([prisma.signOnSession.count(), prisma.knownDevice.count(), prisma.session.count()])
+      await shiftClock(identity.db, 15 * 86_400)
+      await purgeExpired(identity.db)
+      t.strictSame(await left(), [2, 2, 1], 'over, but not for a month yet')
+      await shiftClock(identity.db, 45 * 86_400)
+      await purgeExpired(identity.db)
+      t.strictSame(await left(), [1, 1, 1])
+      t.equal((await refresh(identity, refresh_token)).status, 200, "the sign-on's session goes on without it")
+      await shiftClock(identity.db, 61 * 86_400)
+      await purgeExpired(identity.db)
+      t.strictSame(await left(), [0, 0, 1])
+    },
+  )
 })

@@ -18,12 +18,14 @@ const PURGED = [
   ['client_assertion', 'client_id, jti_hash', "expires_at < meridian_now() - interval '1 minute'"],
   ['otp_challenge', 'id', "expires_at < meridian_now() - interval '2 days'"],
   ['contact_budget', 'contact_mac, purpose, device_hash', "last_sent_at < meridian_now() - interval '30 days'"],
+  ['known_device', 'device_hash, contact_mac', "used_at < meridian_now() - interval '400 days'"],
   ['email_change', 'id', CHANGE_IS_OVER],
   ['authorization_code', 'id', "expires_at < meridian_now() - interval '1 day'"],
   ['idempotency', 'scope, key_hash', 'expires_at < meridian_now()'],
   ['mail_outbox', 'id', "expires_at < meridian_now() - interval '7 days'"],
   ['refresh_token_family', 'id', "absolute_expires_at < meridian_now() - interval '7 days'"],
   ['session', 'id', SESSION_IS_OVER],
+  ['sign_on_session', 'id', "absolute_expires_at < meridian_now() - interval '30 days'"],
   ['signing_key', 'kid', "status = 'retired' AND retired_at < meridian_now() - interval '400 days'"],
 ] as const
 
