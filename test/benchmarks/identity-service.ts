@@ -166,6 +166,7 @@ async function makeFamily(db: IdentityDatabase, makeId: MakeId, email: string): 
     retryKeyHash: null,
     idleSeconds: 90 * DAY_SECONDS,
     absoluteSeconds: 365 * DAY_SECONDS,
+    isAbsoluteFromSignIn: false,
     scope: SCOPE,
     resource: null,
     orgId: null,

@@ -25,7 +25,7 @@ const ROUTES: Readonly<Record<string, number>> = {
   'GET /oauth/authorize': 400,
   'POST /oauth/authorize': 400,
   'GET /oauth/logout': 200,
-  'POST /oauth/logout': 200,
+  'POST /oauth/logout': 303,
   'GET /sign-in': 400,
   'POST /sign-in': 400,
   'GET /sign-in/cancel': 400,

@@ -21,6 +21,7 @@ import {
   idempotencyKey,
   makeSysAdmin,
   redeem,
+  refresh,
   SPA_ORIGIN,
   signIn,
   startChallenge,
@@ -55,6 +56,20 @@ async function nativeTokens(identity: IdentityUnderTest, browser: HostedBrowser)
   return reply.body
 }
 
+/** The database gives up where an event of this kind would be written, until it is allowed again. */
+async function refuseAudit(identity: IdentityUnderTest, kind: string): Promise<void> {
+  const text = `CREATE FUNCTION refuse_event() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF NEW.kind = '${kind}' THEN RAISE EXCEPTION 'busy' USING ERRCODE = '57014'; END IF; RETURN NEW; END $$`
+  await identity.db.sql({ name: 'make_refuse_event', text }, [])
+  const trigger =
+    'CREATE TRIGGER refuse_event BEFORE INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION refuse_event()'
+  await identity.db.sql({ name: 'hang_refuse_event', text: trigger }, [])
+}
+
+async function allowAudit(identity: IdentityUnderTest): Promise<void> {
+  await identity.db.sql({ name: 'drop_refuse_event', text: 'DROP TRIGGER refuse_event ON audit_event' }, [])
+}
+
 t.test('a sign-on ends when it is idle, when it is old, and with its person', async (t) => {
   const identity = await startIdentity(t, await embeddedPlace('identity'))
   const idle = await signedIn(identity, 'lin@acme.test')
@@ -85,6 +100,27 @@ t.test('a sys-admin has 30 minutes idle and 12 hours in all', async (t) => {
   t.equal(await silently(browser), 'code')
   await shiftClock(identity.db, 1799 + 1801)
   t.equal(await silently(browser), 'login_required')
+})
+
+t.test('a sys-admin is signed in for 12 hours in all, however late a client comes (A32)', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  await makeSysAdmin(identity)
+  const browser = await signedIn(identity, 'root@example.test')
+  const halfHours = async (count: number) => shiftClock(identity.db, count * 1740)
+  for (let count = 1; count <= 23; count += 1) {
+    await halfHours(count)
+    t.equal(await silently(browser), 'code')
+  }
+  let tokens = await nativeTokens(identity, browser)
+  let last = 0
+  for (let count = 24; count <= 30; count += 1) {
+    await halfHours(count)
+    const reply = await refresh(identity, String(tokens['refresh_token']))
+    if (reply.status !== 200) break
+    tokens = reply.body
+    last = count * 1740
+  }
+  t.ok(last > 0 && last <= 43_200, `the last token came after ${last} s`)
 })
 
 t.test('who becomes sys-admin is signed out of every browser', async (t) => {
@@ -165,12 +201,19 @@ t.test('a new sign-in raises new tokens, and none that was minted before it (RFC
   const page = await follow(browser, await browser.get(authorizationUrl({ max_age: '600' }).url))
   await signInAtPages(identity, browser, 'lin@acme.test', page)
   const after = await nativeTokens(identity, browser)
-  t.equal(claimsOf(after['access_token'])['sid'], claimsOf(before['access_token'])['sid'], 'one session')
+  t.not(claimsOf(after['access_token'])['sid'], claimsOf(before['access_token'])['sid'], 'a session for each sign-in')
   t.equal(
     (await endOthers(before['access_token'])).body['code'],
     'insufficient_user_authentication',
     'whoever holds an older token of the session has not signed in',
   )
+  const signInOf = (token: unknown) => claimsOf(token)['auth_time']
+  const old = signInOf(before['access_token'])
+  const refreshed = await refresh(identity, String(before['refresh_token']))
+  t.equal(signInOf(refreshed.body['access_token']), old, 'nor has whoever holds its refresh token')
+  const region = { resource: IN, org_id: 'acme' }
+  const exchanged = await exchange(identity, String(before['access_token']), region)
+  t.equal(signInOf(exchanged.body['access_token']), old, 'nor is it lifted by an exchange')
   const done = await endOthers(after['access_token'])
   t.ok(done.status < 300, done.text)
 })
@@ -322,4 +365,50 @@ await eachEngine(t, 'many silent requests at once share one session of their cli
   )
   t.equal(row?.['n'], 1)
   t.equal((await exchange(identity, 'x')).status, 400)
+})
+
+t.test('signing out everywhere is done whole or asked for again', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  const here = await signedIn(identity, 'lin@acme.test')
+  await shiftClock(identity.db, 100)
+  const there = await signedIn(identity, 'lin@acme.test')
+  const page = await here.get('/oauth/logout')
+  const fields = { ...hiddenFieldsOf(page, '/oauth/logout'), confirm: 'all' }
+  await refuseAudit(identity, 'session.all_revoked')
+  t.ok((await here.post('/oauth/logout', fields)).status >= 500)
+  t.equal(await silently(here), 'code', 'nothing was ended')
+  await allowAudit(identity)
+  t.equal((await here.post('/oauth/logout', fields)).status, 200)
+  t.equal(await silently(here), 'login_required')
+  t.equal(await silently(there), 'login_required')
+})
+
+t.test('a form of another site signs nobody out (A38)', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  const cookieless = openBrowser(identity)
+  for (const form of [{}, { client_id: 'spa', post_logout_redirect_uri: `${SPA_ORIGIN}/` }]) {
+    const reply = await cookieless.post('/oauth/logout', form, { origin: 'https://evil.test' })
+    t.equal(reply.status, 303)
+    t.match(locationOf(reply), /^\/oauth\/logout\?/, 'only a navigation, which brings the cookie, is answered')
+    t.notOk(reply.headers['set-cookie'] ?? reply.headers['clear-site-data'])
+  }
+})
+
+t.test('a sign-out that failed leaves the browser what it asks again with (A13)', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  const browser = openBrowser(identity)
+  const asked = authorizationUrl()
+  const page = await follow(browser, await browser.get(asked.url))
+  const code = answerOf(await signInAtPages(identity, browser, 'lin@acme.test', page))['code'] ?? ''
+  const headers = () => ({ origin: SPA_ORIGIN, 'x-meridian-request': '1', 'idempotency-key': idempotencyKey() })
+  const form = { grant_type: 'authorization_code', client_id: 'spa', code, code_verifier: asked.verifier }
+  const tokens = await browser.post('/oauth/token', { ...form, redirect_uri: SPA_CALLBACK }, headers())
+  await refuseAudit(identity, 'session.revoked')
+  const failed = await browser.post('/oauth/revoke', { client_id: 'spa' }, headers())
+  t.ok(failed.status >= 500)
+  t.notOk(failed.headers['set-cookie'])
+  await allowAudit(identity)
+  const done = await browser.post('/oauth/revoke', { client_id: 'spa' }, headers())
+  t.equal(done.status, 200)
+  t.equal((await identity.get('/v1/me', String(tokens.body['access_token']))).status, 401)
 })

@@ -77,11 +77,16 @@ async function openFamily(
 function lifetimesOf(deps: GrantDeps, client: Client, isSysAdmin: boolean) {
   const { settings } = deps
   if (isSysAdmin)
-    return { idleSeconds: settings.sysAdminIdleSeconds, absoluteSeconds: settings.sysAdminAbsoluteSeconds }
+    return {
+      idleSeconds: settings.sysAdminIdleSeconds,
+      absoluteSeconds: settings.sysAdminAbsoluteSeconds,
+      isAbsoluteFromSignIn: true,
+    }
   const isExposed = client.browser && client.refreshTransport === 'body'
   return {
     idleSeconds: settings.refreshIdleSeconds,
     absoluteSeconds: isExposed ? settings.browserBodyAbsoluteSeconds : settings.refreshAbsoluteSeconds,
+    isAbsoluteFromSignIn: false,
   }
 }
 

@@ -7,19 +7,20 @@ import type { Client } from '../store/clients.ts'
 import type { IdentityDb } from '../store/open-store.ts'
 import { lockFamily, revokeSession } from '../store/refresh-token-families.ts'
 import { findSignedIn } from '../store/sessions.ts'
-import { isOurAccessToken, openAccountToken, openRegionToken } from './access-token.ts'
+import { isOurAccessToken, openAccountToken } from './access-token.ts'
 import { parseRefreshToken, verifyRefreshToken } from './refresh-token.ts'
 
 type RevokeDeps = Pick<Deps, 'db' | 'settings' | 'secrets' | 'keySet' | 'makeId'>
 
 /**
  * Resolves where the token is over, also when it never was one. Throws Refusal: invalid_grant for a token of another
- * client, unsupported_token_type for a client's token on its own behalf, which no session is behind.
+ * client; unsupported_token_type for a region token, which its regional API has seen and could bring here in a public
+ * client's name, and for a client's token on its own behalf.
  */
 export async function revokeToken(deps: RevokeDeps, client: Client, token: string, origin: Origin): Promise<void> {
-  const access = openAccountToken(deps, token) ?? openRegionToken(deps, token)
+  const access = openAccountToken(deps, token)
   if (access !== undefined) return revokeByAccessToken(deps, client, access, origin)
-  if (isOurAccessToken(deps, token)) throw new Refusal('unsupported_token_type', 'a client token has no session')
+  if (isOurAccessToken(deps, token)) throw new Refusal('unsupported_token_type', 'a region token, or a client token')
   return revokeByRefreshToken(deps, client, token, origin)
 }
 

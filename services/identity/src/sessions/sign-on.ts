@@ -76,52 +76,40 @@ export function signOnCookieSeconds({ settings }: Pick<Deps, 'settings'>): numbe
   return Math.max(settings.signOnAbsoluteSeconds, settings.sysAdminAbsoluteSeconds)
 }
 
-/** Ends a sign-on with every session of it. Resolves to the clients whose sessions ended. */
+/**
+ * Ends a sign-on with every session of it, or everything of its person; all of it or nothing, so that it can be asked
+ * for again. Resolves to the clients of this browser whose sessions ended.
+ */
 export async function signOut(
   deps: SignOnDeps,
   secret: string | undefined,
+  what: 'this' | 'all',
   origin: Origin,
 ): Promise<readonly string[]> {
   const hash = hashOf(deps, secret)
   if (hash === undefined) return []
   return withTransaction(deps.db, async (db) => {
-    const id = await endSignOn(db, hash, 'signed_out')
-    if (id === undefined) return []
-    // Read after the sign-on's row is locked: whoever joined before is seen, and nobody joins any more.
-    const sessions = await listSessionsOfSignOn(db, id)
-    for (const session of sessions) {
-      if (!(await revokeSession(db, session.id, 'signed_out'))) continue
-      await recordAudit(db, deps.makeId, 'session.revoked', {
+    const ended = await endSignOn(db, hash, 'signed_out')
+    if (ended === undefined) return []
+    const record = (event: { clientId?: string; sessionId?: string }) =>
+      recordAudit(db, deps.makeId, event.sessionId === undefined ? 'session.all_revoked' : 'session.revoked', {
         outcome: 'success',
         requestId: origin.requestId,
         ip: origin.ip,
-        clientId: session.client_id,
-        sessionId: session.id,
+        actorUserId: ended.user_id,
+        ...event,
       })
+    // Read after the sign-on's row is locked: whoever joined before is seen, and nobody joins any more.
+    const sessions = await listSessionsOfSignOn(db, ended.id)
+    for (const { id: sessionId, client_id: clientId } of sessions) {
+      if (await revokeSession(db, sessionId, 'signed_out')) await record({ clientId, sessionId })
+    }
+    if (what === 'all') {
+      await endAllSessions(db, ended.user_id, 'signed_out')
+      await record({})
     }
     return sessions.map((session) => session.client_id)
   })
-}
-
-/** Ends this sign-on and all others of its person, with their sessions. Resolves to this browser's clients. */
-export async function signOutEverywhere(
-  deps: SignOnDeps,
-  secret: string | undefined,
-  origin: Origin,
-): Promise<readonly string[]> {
-  const owner = await findSignOn(deps, secret)
-  const ended = await signOut(deps, secret, origin)
-  if (owner === undefined) return ended
-  await withTransaction(deps.db, async (db) => {
-    await endAllSessions(db, owner.user_id, 'signed_out')
-    await recordAudit(db, deps.makeId, 'session.all_revoked', {
-      outcome: 'success',
-      requestId: origin.requestId,
-      ip: origin.ip,
-      actorUserId: owner.user_id,
-    })
-  })
-  return ended
 }
 
 /** Ends every sign-on and session of a person, within the caller's transaction. */

@@ -8,9 +8,11 @@ const INSERT_FAMILY: Statement = {
       (id, session_id, client_id, code_id, head_key_id, epoch, retry_key_hash, idle_seconds, idle_expires_at,
        absolute_expires_at, scope, resource, org_id)
     SELECT $1::uuid, $2::uuid, $3::text, $4::uuid, $5::text, d.epoch, $6::bytea, $7::integer,
-      t.now + make_interval(secs => least($7::integer, $8::integer)), t.now + make_interval(secs => $8::integer),
-      $9::text, $10::text, $11::uuid
-    FROM (SELECT meridian_now() AS now) t, deployment d`,
+      least(t.now + make_interval(secs => $7::integer), begun.at + make_interval(secs => $8::integer)),
+      begun.at + make_interval(secs => $8::integer), $9::text, $10::text, $11::uuid
+    FROM (SELECT meridian_now() AS now) t, deployment d,
+      LATERAL (SELECT CASE WHEN $12::boolean THEN s.auth_time ELSE t.now END AS at FROM session s
+        WHERE s.id = $2::uuid) begun`,
 }
 
 export type NewFamily = {
@@ -22,6 +24,8 @@ export type NewFamily = {
   readonly retryKeyHash: Uint8Array | null
   readonly idleSeconds: number
   readonly absoluteSeconds: number
+  /** Whether those seconds began with the sign-in, and not with the redemption of the code. */
+  readonly isAbsoluteFromSignIn: boolean
   readonly scope: string
   readonly resource: string | null
   readonly orgId: string | null
@@ -40,6 +44,7 @@ export async function insertFamily(db: IdentityDb, family: NewFamily): Promise<v
     family.scope,
     family.resource,
     family.orgId,
+    family.isAbsoluteFromSignIn,
   ])
 }
 
@@ -112,11 +117,14 @@ export async function revokeFamily(db: IdentityDb, familyId: string, reason: Fam
   await db.sql(REVOKE_FAMILY, [familyId, reason])
 }
 
+// Families first, as everything else that locks both: what goes on at the same time waits, and does not deadlock.
 const REVOKE_SESSION: Statement = {
   name: 'revoke_session',
-  text: `WITH ended AS (
+  text: `WITH held AS MATERIALIZED (
+      SELECT id FROM refresh_token_family WHERE session_id = $1::uuid AND revoked_at IS NULL ORDER BY id FOR UPDATE
+    ), ended AS (
       UPDATE session SET revoked_at = meridian_now(), revoked_reason = $2::text
-      WHERE id = $1::uuid AND revoked_at IS NULL RETURNING id
+      WHERE (SELECT count(*) FROM held) >= 0 AND id = $1::uuid AND revoked_at IS NULL RETURNING id
     ), families AS (
       UPDATE refresh_token_family SET revoked_at = meridian_now(), revoked_reason = $2::text
       WHERE session_id = $1::uuid AND revoked_at IS NULL

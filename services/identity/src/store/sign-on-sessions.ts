@@ -96,17 +96,19 @@ export type SignOnEnd = 'signed_out' | 'replaced' | 'first_proof' | 'email_chang
 const END_SIGN_ON: Statement = {
   name: 'end_sign_on',
   text: `UPDATE sign_on_session SET revoked_at = meridian_now(), revoked_reason = $2::text
-    WHERE secret_hash = $1::bytea AND revoked_at IS NULL RETURNING id::text`,
+    WHERE secret_hash = $1::bytea AND revoked_at IS NULL RETURNING id::text, user_id::text`,
 }
 
-/** Ends the sign-on alone; its clients' sessions live on. Resolves to its id, or undefined where it was over. */
+const endedSignOnSchema = z.object({ id: z.string(), user_id: z.string() })
+
+/** Ends the sign-on alone; its clients' sessions live on. Undefined where it was over. */
 export async function endSignOn(
   db: IdentityDb,
   secretHash: Uint8Array,
   reason: SignOnEnd,
-): Promise<string | undefined> {
+): Promise<z.infer<typeof endedSignOnSchema> | undefined> {
   const [row] = await db.sql(END_SIGN_ON, [secretHash, reason])
-  return row === undefined ? undefined : z.object({ id: z.string() }).parse(row).id
+  return row === undefined ? undefined : endedSignOnSchema.parse(row)
 }
 
 const END_SIGN_ONS_OF_USER: Statement = {
@@ -119,8 +121,8 @@ export async function endSignOnsOfUser(db: IdentityDb, userId: string, reason: S
   await db.sql(END_SIGN_ONS_OF_USER, [userId, reason])
 }
 
-// One live session a client under a sign-on; a later sign-in shows in it. The lock makes a sign-out wait, and a
-// sign-out that came first leaves nothing to join.
+// One live session a client and sign-in: a later sign-in makes another, so that it lifts nothing that was given before.
+// The lock makes a sign-out wait, and a sign-out that came first leaves nothing to join.
 const JOIN_SIGN_ON: Statement = {
   name: 'join_sign_on',
   text: `WITH so AS (
@@ -129,12 +131,12 @@ const JOIN_SIGN_ON: Statement = {
     )
     INSERT INTO session AS s (id, user_id, client_id, auth_time, amr, ip, user_agent, sign_on_id)
     SELECT $2::uuid, so.user_id, $3::text, so.auth_time, so.amr, $4::text, $5::text, so.id FROM so
-    ON CONFLICT (sign_on_id, client_id) WHERE revoked_at IS NULL AND sign_on_id IS NOT NULL
-      DO UPDATE SET auth_time = excluded.auth_time, amr = excluded.amr
+    ON CONFLICT (sign_on_id, client_id, auth_time) WHERE revoked_at IS NULL AND sign_on_id IS NOT NULL
+      DO UPDATE SET amr = excluded.amr
     RETURNING s.id::text, s.id = $2::uuid AS is_new`,
 }
 
-/** The client's session under a live sign-on, made where there is none; undefined where the sign-on is over. */
+/** The client's session of this sign-in, made where there is none; undefined where the sign-on is over. */
 export async function joinSignOn(
   db: IdentityDb,
   signOnId: string,

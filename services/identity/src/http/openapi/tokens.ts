@@ -59,7 +59,7 @@ export const TOKEN_OPERATIONS: readonly Operation[] = [
     path: '/oauth/revoke',
     summary: 'Gives a token back: signs out',
     description:
-      'RFC 7009. A refresh token or an access token of a sign-in ends the whole session. A token that is nobody’s is answered with 200 as well; a client’s token on its own behalf has no session, and is `unsupported_token_type`.',
+      'RFC 7009. Ends the session of the refresh token or account token, wherever that was. A token that is nobody’s, or has expired, is answered with 200 as well. Region tokens end with their session.',
     caller: 'clientOrCookie',
     isRateLimited: true,
     parameters: [IDEMPOTENCY_KEY_FOR_TOKENS, MERIDIAN_REQUEST],

@@ -8,7 +8,13 @@ import { type AuthorizationRequest, readAuthorizationRequest } from '../../../lo
 import { type Authorization, authorize } from '../../../login/authorize.ts'
 import { type IdTokenHint, openIdTokenHint } from '../../../sessions/id-token.ts'
 import { findSignOn } from '../../../sessions/sign-on.ts'
-import { AUTHORIZE_PATH, PAGE_PATHS, queryOf, type RawParameters, wasResumed } from '../../authorization-query.ts'
+import {
+  AUTHORIZE_PATH,
+  authorizationQueryOf,
+  PAGE_PATHS,
+  type RawParameters,
+  wasResumed,
+} from '../../authorization-query.ts'
 import { originOf } from '../../origin.ts'
 import type { RateLimit } from '../../rate-limits.ts'
 import { PAGE, seeOther, sendAuthorizationResponse } from '../../send-page.ts'
@@ -21,7 +27,7 @@ export function authorizeRoute(app: FastifyInstance, deps: Deps, rateLimit: Rate
   app.post(AUTHORIZE_PATH, { config }, async (request, reply) => {
     const parameters = (request.body ?? {}) as RawParameters
     await readAuthorizationRequest(deps.db, parameters)
-    return seeOther(reply, `${AUTHORIZE_PATH}?${queryOf(parameters)}`)
+    return seeOther(reply, `${AUTHORIZE_PATH}?${authorizationQueryOf(parameters)}`)
   })
 }
 
@@ -41,7 +47,7 @@ async function answer(
   if (next.kind === 'code') {
     return sendAuthorizationResponse(reply, deps.settings, asked.returnAddress, { code: next.code })
   }
-  return seeOther(reply, `${pathOf(next)}?${queryOf(request.query)}`)
+  return seeOther(reply, `${pathOf(next)}?${authorizationQueryOf(request.query)}`)
 }
 
 function readHint(deps: Deps, asked: AuthorizationRequest): IdTokenHint | undefined {

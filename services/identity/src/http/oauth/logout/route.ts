@@ -11,7 +11,7 @@ import { renderSignOut } from '../../../pages/sign-out-page.ts'
 import { renderSignedOut } from '../../../pages/signed-out-page.ts'
 import { Refusal } from '../../../refusal.ts'
 import { type CheckedLogout, checkLogout, isAskedByOwnClient } from '../../../sessions/rp-logout.ts'
-import { findSignOn, signOut, signOutEverywhere } from '../../../sessions/sign-on.ts'
+import { findSignOn, signOut } from '../../../sessions/sign-on.ts'
 import { parseQuery, queryOf, type RawParameters } from '../../authorization-query.ts'
 import { assertOwnForm, csrfTokenOf, getBrowser } from '../../browser-cookie.ts'
 import { parseForm } from '../../form.ts'
@@ -41,13 +41,13 @@ export function logoutRoute(app: FastifyInstance, deps: Deps, rateLimit: RateLim
 async function ask(deps: Deps, request: FastifyRequest, reply: FastifyReply, raw: RawParameters) {
   const checked = await check(deps, raw)
   const signOn = await findSignOn(deps, readSignOnSecret(deps.settings.issuer, request))
-  if (signOn === undefined && checked.hint === undefined) return leave(deps, reply, checked, [])
+  // A form of another site brings no cookie, and must not pass for a browser that nobody is signed in to.
+  if (signOn === undefined && request.method === 'POST') return seeOther(reply, `/oauth/logout?${queryOf(raw)}`)
   if (signOn !== undefined && (await isAskedByOwnClient(deps, checked.hint, signOn))) {
-    const ended = await signOut(deps, readSignOnSecret(deps.settings.issuer, request), originOf(request))
+    const secret = readSignOnSecret(deps.settings.issuer, request)
+    const ended = await signOut(deps, secret, 'this', originOf(request))
     return leave(deps, reply, checked, ended)
   }
-  // A form of another site brings no cookie and must not pass for a browser that nobody is signed in to.
-  if (request.method === 'POST') return seeOther(reply, `/oauth/logout?${queryOf(raw)}`)
   if (signOn === undefined) return leave(deps, reply, checked, [])
   const page = renderSignOut(frameOf(deps, checked), {
     csrf: csrfTokenOf(deps, getBrowser(deps, request, reply)),
@@ -63,8 +63,7 @@ async function confirm(deps: Deps, request: FastifyRequest, reply: FastifyReply)
   assertOwnForm(deps, request, form.csrf)
   const checked = await check(deps, parseQuery(form.request))
   const secret = readSignOnSecret(deps.settings.issuer, request)
-  const end = form.confirm === 'all' ? signOutEverywhere : signOut
-  return leave(deps, reply, checked, await end(deps, secret, originOf(request)))
+  return leave(deps, reply, checked, await signOut(deps, secret, form.confirm, originOf(request)))
 }
 
 function check(deps: Deps, raw: RawParameters): Promise<CheckedLogout> {

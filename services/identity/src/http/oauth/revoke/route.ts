@@ -18,15 +18,16 @@ export function revokeRoute(app: FastifyInstance, deps: Deps, rateLimit: RateLim
     const { authorization, origin } = request.headers
     const client = await authenticateClient(deps, { ...form, authorization })
     assertOriginAllowed(client, origin)
-    let { token } = form
     if (client.refreshTransport === 'cookie') {
       assertCookieRequest(client, request, readRetryKeyHash(request) !== null)
-      token = readRefreshCookie(deps, client, request)
+      const token = readRefreshCookie(deps, client, request)
+      if (token !== undefined) await revokeToken(deps, client, token, originOf(request))
+      // Only now: a browser that was told 503 must still hold what it asks again with.
       clearRefreshCookies(reply, deps.settings.issuer, client.id)
-      if (token === undefined) return reply.code(200).send()
+      return reply.code(200).send()
     }
-    if (token === undefined) throw new Refusal('invalid_request', 'no token', 'token: is missing')
-    await revokeToken(deps, client, token, originOf(request))
+    if (form.token === undefined) throw new Refusal('invalid_request', 'no token', 'token: is missing')
+    await revokeToken(deps, client, form.token, originOf(request))
     return reply.code(200).send()
   })
 }
