@@ -160,6 +160,43 @@ t.test('a fault of the request goes back to the client, with state and iss (A47,
   t.equal(answerOf(foreign)['error'], 'invalid_target', 'a region may ask for itself alone')
 })
 
+t.test('a null character is malformed wherever it stands, at every endpoint of the pages', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  const browser = openBrowser(identity)
+  for (const path of ['/oauth/authorize', '/sign-in', '/sign-in/account', '/sign-in/context', '/sign-in/cancel']) {
+    const at = (parameters: Record<string, string>) =>
+      authorizationUrl(parameters).url.replace('/oauth/authorize', path)
+    for (const name of ['client_id', 'redirect_uri']) {
+      await staysHere(t, identity, `${path}: ${name}`, () => browser.get(at({ [name]: 'sp\0a' })))
+    }
+    for (const name of ['org_id', 'nonce', 'state', 'resource', 'scope', 'login_hint', 'id_token_hint', 'prompt']) {
+      const before = await readState(identity)
+      const reply = await browser.get(at({ [name]: 'a\0b' }))
+      t.equal(reply.status, 303, `${path}: ${name}`)
+      t.equal(answerOf(reply)['error'], 'invalid_request', `${path}: ${name}`)
+      t.strictSame(await readState(identity), before, `${path}: ${name}: changes nothing`)
+    }
+  }
+  for (const name of ['client_id', 'post_logout_redirect_uri', 'state', 'id_token_hint']) {
+    await staysHere(t, identity, `logout: ${name}`, () => browser.get(`/oauth/logout?${name}=%00`))
+  }
+})
+
+t.test('a choice of a place that is none is malformed', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  const browser = openBrowser(identity)
+  const choice = await signInAtPages(
+    identity,
+    browser,
+    'sam@both.test',
+    await follow(browser, await browser.get(authorizationUrl().url)),
+  )
+  const fields = hiddenFieldsOf(choice, '/sign-in/context')
+  for (const context of [`${'-'.repeat(36)} in`, `${'0'.repeat(36)} in`, 'acme in', '']) {
+    await staysHere(t, identity, context, () => browser.post('/sign-in/context', { ...fields, context }))
+  }
+})
+
 t.test('the authorization endpoint takes no calls of scripts: no CORS, no frame', async (t) => {
   const identity = await startIdentity(t, await embeddedPlace('identity'))
   const origin = { origin: 'https://app.example.test' }

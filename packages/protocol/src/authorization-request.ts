@@ -24,12 +24,18 @@ export const authorizationErrorCodeSchema = z.enum([
 export type AuthorizationErrorCode = z.infer<typeof authorizationErrorCodeSchema>
 
 const emptyIsAbsent = (value: unknown) => (value === '' ? undefined : value)
-const text = (maxCharacters: number) => z.preprocess(emptyIsAbsent, z.string().max(maxCharacters).optional())
+// U+0000: PostgreSQL keeps it in no text.
+const string = (maxCharacters: number) =>
+  z
+    .string()
+    .max(maxCharacters)
+    .refine((value) => !value.includes('\0'))
+const text = (maxCharacters: number) => z.preprocess(emptyIsAbsent, string(maxCharacters).optional())
 
 /** What must hold before anything may be sent back to the client. */
 export const authorizationClientSchema = z.object({
-  client_id: z.string().min(1).max(100),
-  redirect_uri: z.string().min(1).max(500),
+  client_id: string(100).min(1),
+  redirect_uri: string(500).min(1),
 })
 
 export const promptSchema = z.enum(['none', 'login', 'select_account', 'consent'])

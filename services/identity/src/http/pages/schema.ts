@@ -16,6 +16,6 @@ export const contextFormSchema = z.object({
   context: z
     .string()
     .max(100)
-    .regex(/^[0-9a-f-]{36} [a-z0-9-]{1,40}$/),
+    .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} [a-z0-9-]{1,40}$/),
 })
 export const flowQuerySchema = z.object({ flow })
