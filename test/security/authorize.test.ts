@@ -197,6 +197,43 @@ t.test('a choice of a place that is none is malformed', async (t) => {
   }
 })
 
+t.test('a request carries what is known of it through the pages, and no more than a page may keep', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  const browser = openBrowser(identity)
+  const known = { ui_locales: 'en', nonce: 'n-1', max_age: '3600', resumed: '1' }
+  const { url } = authorizationUrl({ ...known, 'x-stuffing': 'x'.repeat(5000) })
+  const page = await follow(browser, await browser.get(url))
+  t.equal(page.status, 200, page.text)
+  const fields = hiddenFieldsOf(page, '/sign-in')
+  const names = [...new URLSearchParams(fields['request']).keys()]
+  const expected = new URL(url, ISSUER).searchParams
+  for (const unknown of ['ui_locales', 'x-stuffing']) expected.delete(unknown)
+  t.strictSame(names, [...expected.keys()])
+  const stuffed = `${fields['request']}&x-stuffing=${'x'.repeat(3000)}`
+  const codePage = locationOf(await browser.post('/sign-in', { ...fields, request: stuffed, email: 'lin@acme.test' }))
+  const shown = await browser.get(codePage)
+  t.equal(shown.status, 200)
+  t.notMatch(shown.text, 'x-stuffing', 'what a form adds is not kept')
+  const repeated = await browser.post('/sign-in', { ...fields, request: `${fields['request']}&nonce=n-2` })
+  t.equal(answerOf(repeated)['error'], 'invalid_request', 'a repeated parameter stays repeated')
+  const resumed = await browser.get(`/sign-in?${fields['request']}&resumed=1`)
+  t.equal(new URLSearchParams(hiddenFieldsOf(resumed, '/sign-in')['request']).getAll('resumed').length, 2)
+
+  const wide = authorizationUrl({ state: 's'.repeat(4096), nonce: 'n'.repeat(1024) })
+  const widest = await follow(browser, await browser.get(wide.url))
+  t.equal(widest.status, 200, widest.text)
+  const { csrf = '' } = fields
+  for (const [title, parameters] of [
+    ['large', { state: 's'.repeat(4096), id_token_hint: 'i'.repeat(3000) }],
+    ['larger than it looks', { state: '\u{20ac}'.repeat(1000) }],
+  ] as const) {
+    const request = new URL(authorizationUrl(parameters).url, ISSUER).searchParams
+    await staysHere(t, identity, title, () => browser.get(`/sign-in?${request.toString()}`))
+    const form = { csrf, request: decodeURIComponent(request.toString()), email: 'ada@acme.test' }
+    await staysHere(t, identity, `${title}: as a form`, () => browser.post('/sign-in', form))
+  }
+})
+
 t.test('the authorization endpoint takes no calls of scripts: no CORS, no frame', async (t) => {
   const identity = await startIdentity(t, await embeddedPlace('identity'))
   const origin = { origin: 'https://app.example.test' }

@@ -1,5 +1,7 @@
 // An authorization request on its way through the pages: always the query that the client sent, read again and
-// checked again at each step, so that nothing needs to be stored before a person does something.
+// checked again at each step, so that nothing needs to be stored before a person does something. A logout request
+// travels alike.
+import { authorizationRequestSchema, logoutRequestSchema } from '@meridian/protocol/authorization-request'
 
 export type RawParameters = Readonly<Record<string, unknown>>
 
@@ -13,10 +15,27 @@ export const PAGE_PATHS = {
   cancel: '/sign-in/cancel',
 } as const
 
-/** The query again; a repeated parameter stays repeated, so that it is refused at every step. */
+const RESUMED = 'resumed'
+const AUTHORIZATION_PARAMETERS: ReadonlySet<string> = new Set([
+  ...Object.keys(authorizationRequestSchema.shape),
+  RESUMED,
+])
+const LOGOUT_PARAMETERS: ReadonlySet<string> = new Set(Object.keys(logoutRequestSchema.shape))
+
+/** The query again, without what nobody here knows; a repeated parameter stays repeated, and is refused at every step. */
+export function authorizationQueryOf(raw: RawParameters): string {
+  return queryWith(AUTHORIZATION_PARAMETERS, raw)
+}
+
+/** The same of a logout request. */
 export function queryOf(raw: RawParameters): string {
+  return queryWith(LOGOUT_PARAMETERS, raw)
+}
+
+function queryWith(known: ReadonlySet<string>, raw: RawParameters): string {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(raw)) {
+    if (!known.has(name)) continue
     for (const one of Array.isArray(value) ? (value as readonly unknown[]) : [value]) {
       if (typeof one === 'string') query.append(name, one)
     }
@@ -33,8 +52,6 @@ export function parseQuery(query: string): RawParameters {
   }
   return raw
 }
-
-const RESUMED = 'resumed'
 
 /** Back to the authorization endpoint after a sign-in, which answered what the client wanted of one. */
 export function resumeAfterSignIn(query: string): string {

@@ -11,10 +11,13 @@ import { PAGE, seeOther, sendPage } from '../send-page.ts'
 import { addressFormSchema } from './schema.ts'
 import { type Visit, visitByForm, visitWith } from './visit.ts'
 
+const REQUEST_MAX_CHARACTERS = 6000
+
 export function addressPage(app: FastifyInstance, deps: Deps, limits: { pages: RateLimit; codes: RateLimit }): void {
   const show = { config: { rateLimit: limits.pages, ...PAGE } }
   app.get<{ Querystring: RawParameters }>(PAGE_PATHS.address, show, async (request, reply) => {
     const visit = await visitWith(deps, request, reply, request.query)
+    assertKeepable(visit)
     return sendAddressPage(reply, visit, { email: visit.asked.loginHint ?? null, error: null })
   })
 
@@ -29,8 +32,14 @@ export function addressPage(app: FastifyInstance, deps: Deps, limits: { pages: R
   })
 }
 
+/** The request is kept with the challenge, for anybody who asks: it has a size. */
+function assertKeepable({ query }: Visit): void {
+  if (query.length > REQUEST_MAX_CHARACTERS) throw new Refusal('invalid_request', 'a request that is too long to keep')
+}
+
 async function takeAddress(deps: Deps, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { visit, form } = await visitByForm(deps, request, reply, addressFormSchema)
+  assertKeepable(visit)
   try {
     const { client } = visit.asked
     const start = { email: form.email, request: visit.query, browser: visit.browser }

@@ -5,7 +5,7 @@ import { findBrand } from '../../directory/brand.ts'
 import { formTargetOf } from '../../directory/redirect-uri.ts'
 import { type AuthorizationRequest, readAuthorizationRequest } from '../../login/authorization-request.ts'
 import type { Frame } from '../../pages/page.ts'
-import { PAGE_PATHS, parseQuery, queryOf, type RawParameters } from '../authorization-query.ts'
+import { authorizationQueryOf, PAGE_PATHS, parseQuery, type RawParameters } from '../authorization-query.ts'
 import { assertOwnForm, csrfTokenOf, getBrowser } from '../browser-cookie.ts'
 import { parseForm } from '../form.ts'
 
@@ -30,7 +30,7 @@ export async function visitWith(
   const asked = await readAuthorizationRequest(deps.db, raw)
   request.logFields = { ...request.logFields, client_id: asked.client.id }
   const browser = getBrowser(deps, request, reply)
-  const query = queryOf(raw)
+  const query = authorizationQueryOf(raw)
   return {
     browser,
     csrf: csrfTokenOf(deps, browser),
