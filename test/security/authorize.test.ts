@@ -234,6 +234,27 @@ t.test('a request carries what is known of it through the pages, and no more tha
   }
 })
 
+t.test('an organization that has not chosen to be shown looks like none (A110)', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  const page = async (org_id: string) => {
+    const asked = { state: 'same', code_challenge: 'x'.repeat(43), org_id }
+    const browser = openBrowser(identity)
+    const shown = await follow(browser, await browser.get(authorizationUrl(asked).url))
+    t.equal(shown.status, 200, shown.text)
+    const { csrf = '' } = hiddenFieldsOf(shown, '/sign-in')
+    return shown.text.replaceAll(csrf, '').replaceAll(org_id, '')
+  }
+  const dress = (settings: object) =>
+    identity.db.prisma.organization.update({ where: { slug: 'acme' }, data: { settings } })
+  const unknown = await page('nome')
+  for (const settings of [{}, { branding: null }, { other: 1 }]) {
+    await dress(settings)
+    t.equal(await page('acme'), unknown, JSON.stringify(settings))
+  }
+  await dress({ branding: {} })
+  t.match(await page('acme'), />Acme</)
+})
+
 t.test('the authorization endpoint takes no calls of scripts: no CORS, no frame', async (t) => {
   const identity = await startIdentity(t, await embeddedPlace('identity'))
   const origin = { origin: 'https://app.example.test' }

@@ -18,12 +18,15 @@ const brandingSchema = z.object({
     .catch(null),
 })
 
-/** How an organization (id or slug) wants to be shown; null where there is none to be seen. */
+/**
+ * How an organization (id or slug) wants to be shown; null where there is none to be seen. Anybody may ask: without
+ * `settings.branding` it has not chosen to be shown, and looks like one that does not exist.
+ */
 export async function findBrand(db: IdentityDb, org: string | undefined): Promise<Brand | null> {
   if (org === undefined) return null
   const found = await findBranding(db, org)
-  if (found === undefined) return null
-  const branding = brandingSchema.safeParse(found.branding ?? {})
+  if (found?.branding === undefined || found.branding === null) return null
+  const branding = brandingSchema.safeParse(found.branding)
   const { name, colour, logo_url: logoUrl } = branding.success ? branding.data : { colour: null, logo_url: null }
   return { name: name ?? found.name, colour, logoUrl }
 }
