@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { embeddedPlace, shiftClock } from '../support/databases.ts'
 import { codesIn, operationsOf, watch } from '../support/described.ts'
 import { askForChange, changeAddress, confirmChange, importPerson, NEW } from '../support/email-change.ts'
+import { authorizationUrl, follow, openBrowser, signInAtPages } from '../support/hosted-browser.ts'
 import {
   authorize,
   basic,
@@ -124,8 +125,11 @@ async function walkAsBrowser(identity: IdentityUnderTest): Promise<void> {
   const back = { client_id: 'spa', post_logout_redirect_uri: `${SPA_ORIGIN}/` }
   await identity.get('/oauth/logout')
   await identity.get(`/oauth/logout?${query(back)}`)
-  await identity.post('/oauth/logout', {})
   await identity.post('/oauth/logout', back)
+  const browser = openBrowser(identity)
+  const page = await follow(browser, await browser.get(authorizationUrl().url))
+  await signInAtPages(identity, browser, 'lin@acme.test', page)
+  await browser.post('/oauth/logout', {})
   for (const path of ['/oauth/jwks', '/openapi.json']) {
     const { headers } = await identity.get(path)
     await identity.get(path, undefined, { 'if-none-match': String(headers['etag']) })
