@@ -24,12 +24,12 @@ import {
   replaceSecret,
   updateRegistration,
 } from '../store/client-registrations.ts'
-import { endSessionsOfDeletedClients } from '../store/clients.ts'
 import type { IdentityDb } from '../store/open-store.ts'
 import { findActiveApiUrl } from '../store/regions.ts'
 import { answerOnce } from './answer-once.ts'
 import { presentClient, storedClientOf } from './client-registration.ts'
 import type { Actor } from './create-organization.ts'
+import { endSessionsOfDeletedClients } from './end-deleted-clients.ts'
 
 type ManagingDeps = Pick<Deps, 'db' | 'makeId' | 'randomBytes' | 'secrets'>
 
@@ -110,7 +110,7 @@ export async function changeClient(
 
 /** Ends the client and every sign-in through it. Throws Refusal: not_found, conflict, precondition_failed. */
 export async function deleteClient(
-  deps: ManagingDeps,
+  deps: ManagingDeps & Pick<Deps, 'log'>,
   actor: Actor,
   id: string,
   expected: ExpectedVersions,
@@ -118,9 +118,13 @@ export async function deleteClient(
 ): Promise<void> {
   await withTransaction(deps.db, async (db) => {
     if (!(await deleteRegistration(db, id, expected))) throw await refusalOf(db, id, expected)
-    await endSessionsOfDeletedClients(db)
     await recordChange(deps, db, 'client.deleted', id, actor, origin)
   })
+  try {
+    await endSessionsOfDeletedClients(deps, [id])
+  } catch (error) {
+    deps.log.warn({ err: error }, 'sessions of a deleted client are left; the purge ends them')
+  }
 }
 
 /** The former secret is over at once. Throws Refusal: not_found, conflict, precondition_failed. */

@@ -9,6 +9,7 @@ import { listApiClientIds } from '../store/client-registrations.ts'
 import { replaceClients } from '../store/clients.ts'
 import { replaceRegions } from '../store/regions.ts'
 import { storedClientOf } from './client-registration.ts'
+import { endSessionsOfDeletedClients } from './end-deleted-clients.ts'
 
 const regionSchema = z.strictObject({
   code: regionCodeSchema,
@@ -50,15 +51,16 @@ export async function applyRegistry(deps: Pick<Deps, 'db'>, registry: Registry):
   const clients = registry.clients.map(({ client_secret_sha256: secret, ...registration }) =>
     storedClientOf(registration, secret === undefined ? null : Buffer.from(secret, 'base64url')),
   )
-  await withTransaction(deps.db, async (db) => {
-    const taken = await listApiClientIds(
-      db,
-      clients.map(({ id }) => id),
-    )
+  const ids = clients.map(({ id }) => id)
+  // A client that is named again does not find its old sign-ins alive.
+  await endSessionsOfDeletedClients(deps, ids)
+  const deleted = await withTransaction(deps.db, async (db) => {
+    const taken = await listApiClientIds(db, ids)
     if (taken.length > 0) {
       throw new ConfigurationError(taken.map((id) => `REGISTRY: clients: ${id} is registered through the API`))
     }
     await replaceRegions(db, regions)
-    await replaceClients(db, clients)
+    return await replaceClients(db, clients)
   })
+  await endSessionsOfDeletedClients(deps, deleted)
 }

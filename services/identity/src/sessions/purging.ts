@@ -1,14 +1,16 @@
-import type { Logger } from '@meridian/service-kit/logger'
-import type { IdentityDb } from '../store/open-store.ts'
+import type { Deps } from '../deps.ts'
+import { finishDeletedClients } from '../directory/end-deleted-clients.ts'
 import { purgeExpired } from '../store/purge.ts'
 
 const PURGE_EVERY_MS = 10 * 60_000
 
-/** Deletes one-time things that are over, every ten minutes, in small batches. */
-export function startPurging(options: { readonly db: IdentityDb; readonly log: Logger }): { stop(): Promise<void> } {
+/** Ends what is left of deleted clients and deletes one-time things that are over, every ten minutes, in small batches. */
+export function startPurging(options: Pick<Deps, 'db' | 'log'>): { stop(): Promise<void> } {
   let running: Promise<void> = Promise.resolve()
+  let finished: ReadonlySet<string> = new Set()
   const purge = async () => {
     try {
+      finished = await finishDeletedClients(options, finished)
       const rows = await purgeExpired(options.db)
       if (rows > 0) options.log.info({ rows }, 'purged what was over')
     } catch (error) {

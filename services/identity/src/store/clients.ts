@@ -56,38 +56,21 @@ export function writtenClient(client: Client) {
   return { ...client, secretHash, jwks: client.jwks ?? Prisma.DbNull }
 }
 
-// A client that is named again later does not find its old sign-ins alive.
-const END_DELETED_CLIENTS: Statement = {
-  name: 'end_sessions_of_deleted_clients',
-  text: `WITH ended AS (
-      UPDATE session s SET revoked_at = meridian_now(), revoked_reason = 'party_gone'
-      FROM client c WHERE c.id = s.client_id AND c.status = 'deleted' AND s.revoked_at IS NULL RETURNING s.id
-    ), families AS (
-      UPDATE refresh_token_family f SET revoked_at = meridian_now(), revoked_reason = 'party_gone'
-      FROM client c WHERE c.id = f.client_id AND c.status = 'deleted' AND f.revoked_at IS NULL
-    )
-    INSERT INTO revocation (kind, subject) SELECT 'session', id::text FROM ended`,
-}
-
 /**
- * Makes the configuration's clients those that it names: others of its own are marked deleted, and their tokens die.
- * Clients that were registered through the API stay as they are.
+ * Makes the configuration's clients those that it names: others of its own are marked deleted. Clients that were
+ * registered through the API stay as they are. Resolves to the ids of those that were deleted now.
  */
-export async function replaceClients(db: IdentityDb, clients: readonly Client[]): Promise<void> {
+export async function replaceClients(db: IdentityDb, clients: readonly Client[]): Promise<string[]> {
   for (const client of clients) {
     const { id, ...fields } = writtenClient(client)
     const written = { ...fields, status: 'active', source: 'configuration' }
     await db.prisma.client.upsert({ where: { id }, create: { id, ...written }, update: written })
   }
   const kept = clients.map((client) => client.id)
-  await db.prisma.client.updateMany({
-    where: { id: { notIn: kept }, source: 'configuration' },
+  const deleted = await db.prisma.client.updateManyAndReturn({
+    where: { id: { notIn: kept }, source: 'configuration', status: 'active' },
     data: { status: 'deleted' },
+    select: { id: true },
   })
-  await endSessionsOfDeletedClients(db)
-}
-
-/** Ends what is still open of clients that are marked deleted, and tells the regions. */
-export async function endSessionsOfDeletedClients(db: IdentityDb): Promise<void> {
-  await db.sql(END_DELETED_CLIENTS, [])
+  return deleted.map((row) => row.id)
 }
