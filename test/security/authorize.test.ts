@@ -234,6 +234,23 @@ t.test('a request carries what is known of it through the pages, and no more tha
   }
 })
 
+t.test('a logout that the person is asked about keeps its own parameters, and no others', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  const browser = openBrowser(identity)
+  await signInAtPages(
+    identity,
+    browser,
+    'lin@acme.test',
+    await follow(browser, await browser.get(authorizationUrl().url)),
+  )
+  const asked = { client_id: 'spa', state: 's-1' }
+  const query = new URLSearchParams({ ...asked, nonce: 'n', 'x-stuffing': 'x' }).toString()
+  const page = await browser.get(`/oauth/logout?${query}`)
+  t.equal(page.status, 200, page.text)
+  const kept = hiddenFieldsOf(page, '/oauth/logout')['request']
+  t.strictSame(Object.fromEntries(new URLSearchParams(kept)), asked)
+})
+
 t.test('an organization that has not chosen to be shown looks like none (A110)', async (t) => {
   const identity = await startIdentity(t, await embeddedPlace('identity'))
   const page = async (org_id: string) => {
