@@ -2,10 +2,8 @@ import { withTransaction } from '@meridian/database/transaction'
 import { recordAudit } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../refusal.ts'
+import { ALL_SESSIONS, endSessions } from '../store/end-sessions.ts'
 import { isMembershipOfSysAdmin } from '../store/organizations.ts'
-import { revokeSession } from '../store/refresh-token-families.ts'
-import { listLiveSessionIds } from '../store/sessions.ts'
-import { endSignOnsOfUser } from '../store/sign-on-sessions.ts'
 import { appointSysAdmin, countSysAdminsForUpdate, findUserByEmail, insertUserIfAbsent } from '../store/users.ts'
 
 /**
@@ -24,8 +22,7 @@ export async function appointFirstSysAdmin(
       if (user === null || user.status !== 'active') throw new Refusal('conflict', 'this account is not active')
       await appointSysAdmin(db, user.id)
       // Sessions from before live by the rules of an ordinary account: they end.
-      await endSignOnsOfUser(db, user.id, 'party_gone')
-      for (const sessionId of await listLiveSessionIds(db, user.id)) await revokeSession(db, sessionId, 'party_gone')
+      await endSessions(db, user.id, ALL_SESSIONS, 'party_gone')
       await recordAudit(db, deps.makeId, 'sys_admin.appointed', {
         outcome: 'success',
         requestId: 'command',

@@ -28,7 +28,7 @@ export function authorizationQueryOf(raw: RawParameters): string {
 }
 
 /** The same of a logout request. */
-export function queryOf(raw: RawParameters): string {
+export function logoutQueryOf(raw: RawParameters): string {
   return queryWith(LOGOUT_PARAMETERS, raw)
 }
 

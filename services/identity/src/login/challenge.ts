@@ -8,10 +8,11 @@ import type { Deps } from '../deps.ts'
 import { grantedScope } from '../directory/client-rules.ts'
 import { sealMail } from '../mail/sealed-mail.ts'
 import { Refusal } from '../refusal.ts'
-import { endAllSessions, OTP_AMR } from '../sessions/sign-on.ts'
+import { OTP_AMR } from '../sessions/sign-on.ts'
 import { insertCode } from '../store/authorization-codes.ts'
 import type { Client } from '../store/clients.ts'
 import type { ContactLimits } from '../store/contact-budget.ts'
+import { ALL_SESSIONS, endSessions } from '../store/end-sessions.ts'
 import type { IdentityDb } from '../store/open-store.ts'
 import {
   type Attempt,
@@ -228,7 +229,7 @@ export async function noteProof(
   contact: Uint8Array,
   device: string | undefined,
 ): Promise<void> {
-  if (await proveMailbox(db, userId)) await endAllSessions(db, userId, 'first_proof')
+  if (await proveMailbox(db, userId)) await endSessions(db, userId, ALL_SESSIONS, 'first_proof')
   if (device !== undefined) await rememberDevice(db, hashDevice(device), contact)
 }
 

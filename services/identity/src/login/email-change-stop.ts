@@ -13,7 +13,7 @@ import {
   restoreEmail,
   startStop,
 } from '../store/email-change-stops.ts'
-import { endSessions } from '../store/end-sessions.ts'
+import { ALL_SESSIONS, endSessions } from '../store/end-sessions.ts'
 import type { IdentityDb } from '../store/open-store.ts'
 import { type Attempt, type TriedChallenge, tryCode, voidSignInCodes } from '../store/otp-challenges.ts'
 import { findAnsweredFlow, findPageFlow } from '../store/sign-in-flows.ts'
@@ -182,6 +182,6 @@ async function undo(
   const addresses = new Set([oldEmail, currentEmail])
   for (const address of addresses) await voidSignInCodes(db, contactMac(deps.secrets, address))
   await restoreEmail(db, userId, oldEmail)
-  await endSessions(db, userId, { only: null, except: null }, 'email_changed')
+  await endSessions(db, userId, ALL_SESSIONS, 'email_changed')
   for (const to of addresses) await queueNotice(deps, db, { kind: 'email_change_undone', to })
 }

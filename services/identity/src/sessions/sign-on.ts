@@ -3,12 +3,11 @@
 import { withTransaction } from '@meridian/database/transaction'
 import { type Origin, recordAudit } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
+import { ALL_SESSIONS, endSessions } from '../store/end-sessions.ts'
 import type { IdentityDb } from '../store/open-store.ts'
-import { type FamilyEnd, revokeSession } from '../store/refresh-token-families.ts'
-import { listLiveSessionIds } from '../store/sessions.ts'
+import { revokeSession } from '../store/refresh-token-families.ts'
 import {
   endSignOn,
-  endSignOnsOfUser,
   insertSignOn,
   listSessionsOfSignOn,
   renewSignOn,
@@ -105,19 +104,9 @@ export async function signOut(
       if (await revokeSession(db, sessionId, 'signed_out')) await record({ clientId, sessionId })
     }
     if (what === 'all') {
-      await endAllSessions(db, ended.user_id, 'signed_out')
+      await endSessions(db, ended.user_id, ALL_SESSIONS, 'signed_out')
       await record({})
     }
     return sessions.map((session) => session.client_id)
   })
-}
-
-/** Ends every sign-on and session of a person, within the caller's transaction. */
-export async function endAllSessions(
-  db: IdentityDb,
-  userId: string,
-  reason: Extract<FamilyEnd, 'signed_out' | 'first_proof' | 'email_changed'>,
-): Promise<void> {
-  await endSignOnsOfUser(db, userId, reason)
-  for (const sessionId of await listLiveSessionIds(db, userId)) await revokeSession(db, sessionId, reason)
 }

@@ -7,6 +7,8 @@ export type WhichSessions =
   | { readonly only: string; readonly except: null }
   | { readonly only: null; readonly except: string | null }
 
+export const ALL_SESSIONS: WhichSessions = { only: null, except: null }
+
 // A browser that is signing in holds its sign-on's row (FOR SHARE) until its new session is there. This waits for it,
 // and the statement after it sees that session: nothing slips in between.
 const END_SIGN_ONS: Statement = {
@@ -53,7 +55,7 @@ export async function endSessions(
   db: IdentityDb,
   userId: string,
   which: WhichSessions,
-  reason: 'signed_out' | 'email_changed',
+  reason: 'signed_out' | 'email_changed' | 'first_proof' | 'party_gone',
 ): Promise<readonly string[]> {
   const values = [userId, which.only, which.except, reason]
   await db.sql(END_SIGN_ONS, values)

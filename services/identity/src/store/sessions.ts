@@ -52,11 +52,6 @@ export async function findSignedIn(
   return row === undefined ? undefined : livePersonSchema.parse(row)
 }
 
-export async function listLiveSessionIds(db: IdentityDb, userId: string): Promise<readonly string[]> {
-  const rows = await db.prisma.session.findMany({ where: { userId, revokedAt: null }, select: { id: true } })
-  return rows.map((row) => row.id)
-}
-
 /** The platform role of the person whose session this is. */
 export async function findPlatformRoleOfSession(db: IdentityDb, sessionId: string): Promise<string | null> {
   const row = await db.prisma.session.findUnique({

@@ -91,7 +91,7 @@ export async function insertSignOn(db: IdentityDb, signOn: NewSignOn): Promise<v
   await db.sql(INSERT_SIGN_ON, [id, userId, secretHash, amr.join(' '), ip, userAgent, idleSeconds, absoluteSeconds])
 }
 
-export type SignOnEnd = 'signed_out' | 'replaced' | 'first_proof' | 'email_changed' | 'party_gone'
+export type SignOnEnd = 'signed_out' | 'replaced'
 
 const END_SIGN_ON: Statement = {
   name: 'end_sign_on',
@@ -109,16 +109,6 @@ export async function endSignOn(
 ): Promise<z.infer<typeof endedSignOnSchema> | undefined> {
   const [row] = await db.sql(END_SIGN_ON, [secretHash, reason])
   return row === undefined ? undefined : endedSignOnSchema.parse(row)
-}
-
-const END_SIGN_ONS_OF_USER: Statement = {
-  name: 'end_sign_ons_of_user',
-  text: `UPDATE sign_on_session SET revoked_at = meridian_now(), revoked_reason = $2::text
-    WHERE user_id = $1::uuid AND revoked_at IS NULL`,
-}
-
-export async function endSignOnsOfUser(db: IdentityDb, userId: string, reason: SignOnEnd): Promise<void> {
-  await db.sql(END_SIGN_ONS_OF_USER, [userId, reason])
 }
 
 // One live session a client and sign-in: a later sign-in makes another, so that it lifts nothing that was given before.

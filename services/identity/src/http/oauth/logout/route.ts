@@ -12,7 +12,7 @@ import { renderSignedOut } from '../../../pages/signed-out-page.ts'
 import { Refusal } from '../../../refusal.ts'
 import { type CheckedLogout, checkLogout, isAskedByOwnClient } from '../../../sessions/rp-logout.ts'
 import { findSignOn, signOut } from '../../../sessions/sign-on.ts'
-import { parseQuery, queryOf, type RawParameters } from '../../authorization-query.ts'
+import { logoutQueryOf, parseQuery, type RawParameters } from '../../authorization-query.ts'
 import { assertOwnForm, csrfTokenOf, getBrowser } from '../../browser-cookie.ts'
 import { parseForm } from '../../form.ts'
 import { originOf } from '../../origin.ts'
@@ -42,7 +42,7 @@ async function ask(deps: Deps, request: FastifyRequest, reply: FastifyReply, raw
   const checked = await check(deps, raw)
   const signOn = await findSignOn(deps, readSignOnSecret(deps.settings.issuer, request))
   // A form of another site brings no cookie, and must not pass for a browser that nobody is signed in to.
-  if (signOn === undefined && request.method === 'POST') return seeOther(reply, `/oauth/logout?${queryOf(raw)}`)
+  if (signOn === undefined && request.method === 'POST') return seeOther(reply, `/oauth/logout?${logoutQueryOf(raw)}`)
   if (signOn !== undefined && (await isAskedByOwnClient(deps, checked.hint, signOn))) {
     const secret = readSignOnSecret(deps.settings.issuer, request)
     const ended = await signOut(deps, secret, 'this', originOf(request))
@@ -51,7 +51,7 @@ async function ask(deps: Deps, request: FastifyRequest, reply: FastifyReply, raw
   if (signOn === undefined) return leave(deps, reply, checked, [])
   const page = renderSignOut(frameOf(deps, checked), {
     csrf: csrfTokenOf(deps, getBrowser(deps, request, reply)),
-    query: queryOf(raw),
+    query: logoutQueryOf(raw),
     clientName: checked.client?.name ?? null,
     email: signOn.email,
   })
