@@ -3,6 +3,7 @@
 // for the few hot security statements, as one prepared statement straight through the same pool.
 // Inside a transaction only its own handle may be used: the outer one throws, on both engines.
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Listening } from './listener.ts'
 
 /** A prepared statement. `name` identifies the text on its connection, so one name means one text for good. */
 export type Statement = { readonly name: string; readonly text: string }
@@ -26,6 +27,13 @@ export interface Database<Client> extends Db<Client> {
   readonly engine: 'pglite' | 'postgresql'
   /** Resolves when the database answers, rejects when not. For readiness checks. */
   ping(): Promise<void>
+  /** Calls back after each transaction of this handle that has committed. Gives what ends that. */
+  onCommit(listener: () => void): () => void
+  /**
+   * Hears what any process tells this channel (`pg_notify`), as long as the connection for it lives, which is made anew
+   * when it is lost: a message is a hint. The embedded engine has one process, so nobody is heard there.
+   */
+  listen(channel: string, onMessage: (message: string) => void): Listening
   close(): Promise<void>
   /** Begins a transaction; use `withTransaction`, which retries and guards. */
   begin<T>(work: (db: Db<Client>) => Promise<T>, options: TransactionOptions): Promise<T>

@@ -38,8 +38,8 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
 export type EmbeddedOptions = {
   /** Absent: in memory, gone with the process. */
   readonly folder?: string
-  /** A dump of an already migrated database to start an in-memory one from. */
-  readonly snapshot?: Blob
+  /** Opens another in-memory one than a new and empty one. */
+  readonly open?: () => Promise<PGlite>
 }
 
 export async function openEmbedded(
@@ -47,10 +47,8 @@ export async function openEmbedded(
 ): Promise<{ pglite: PGlite; lock: FolderLock | undefined }> {
   const lock = options.folder === undefined ? undefined : await lockFolder(options.folder)
   try {
-    const pglite = await PGlite.create({
-      ...(options.folder === undefined ? {} : { dataDir: join(options.folder, 'pglite') }),
-      ...(options.snapshot === undefined ? {} : { loadDataDir: options.snapshot }),
-    })
+    const open = options.open ?? (() => PGlite.create())
+    const pglite = await (options.folder === undefined ? open() : PGlite.create(join(options.folder, 'pglite')))
     return { pglite, lock }
   } catch (error) {
     lock?.release()

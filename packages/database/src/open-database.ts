@@ -8,6 +8,7 @@ import { assertOutsideTransaction } from './database.ts'
 import type { EmbeddedOptions, FolderLock } from './embedded.ts'
 import { openEmbedded } from './embedded.ts'
 import { guardOuterClient } from './guarded-client.ts'
+import { type Listening, listenTo } from './listener.ts'
 import { applyMigrations, readMigrations } from './migrations.ts'
 
 /** The one method of a generated client that is needed before its type is known. */
@@ -31,8 +32,9 @@ const IDLE_CONNECTION_MS = 10 * 60_000
 const TRANSACTION_MAX_WAIT_MS = 2000
 /** Client side, above the server's own 2 s: only a connection that has gone silent meets it. */
 const QUERY_TIMEOUT_MS = 4000
+// Compiling a statement takes longer here than running it ever does.
 const SESSION_SETTINGS =
-  '-c statement_timeout=2000 -c lock_timeout=1000 -c idle_in_transaction_session_timeout=5000 -c TimeZone=UTC'
+  '-c jit=off -c statement_timeout=2000 -c lock_timeout=1000 -c idle_in_transaction_session_timeout=5000 -c TimeZone=UTC'
 
 /** Opens the database, migrated. Throws FolderInUseError, MigrationError, or the driver's error. */
 export async function openDatabase<Client extends GeneratedClient>(
@@ -70,6 +72,7 @@ async function openPostgresql<Client extends GeneratedClient>(
       const query = { name: statement.name, text: statement.text, values: values as unknown[] }
       return (await pool.query<Record<string, unknown>>(query)).rows
     },
+    listen: (channel, onMessage) => listenTo({ url, channel, onMessage, onError }),
     close: async () => {
       await prisma.$disconnect()
       await pool.end()
@@ -109,6 +112,7 @@ async function openPglite<Client extends GeneratedClient>(options: OpenOptions<C
   return assemble('pglite', prisma, {
     send: async (statement, values) =>
       (await pglite.query<Record<string, unknown>>(statement.text, values as unknown[])).rows,
+    listen: () => ({ stop: async () => {} }),
     close: async () => {
       await prisma.$disconnect()
       await closePglite(pglite, lock)
@@ -135,6 +139,7 @@ async function closePglite(pglite: PGlite, lock: FolderLock | undefined): Promis
 
 type Driver = {
   send(statement: Statement, values: readonly unknown[]): Promise<readonly Row[]>
+  listen(channel: string, onMessage: (message: string) => void): Listening
   close(): Promise<void>
 }
 
@@ -149,6 +154,7 @@ function assemble<Client extends GeneratedClient>(
     checkName(statement)
     return driver.send(statement, values)
   }
+  const listeners = new Set<() => void>()
   return {
     engine,
     prisma: guardOuterClient(prisma),
@@ -157,7 +163,16 @@ function assemble<Client extends GeneratedClient>(
       await sql({ name: 'ping', text: 'SELECT 1 AS one' }, [])
     },
     close: driver.close,
-    begin: (work, options) => begin(prisma, checkName, work, options),
+    onCommit: (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    listen: driver.listen,
+    begin: async (work, options) => {
+      const result = await begin(prisma, checkName, work, options)
+      for (const listener of listeners) listener()
+      return result
+    },
   }
 }
 

@@ -40,16 +40,22 @@ const signedIn = {
 export const accountTokenClaimsSchema = z.strictObject({ ...common, ...signedIn })
 export type AccountTokenClaims = z.infer<typeof accountTokenClaimsSchema>
 
-export const regionTokenClaimsSchema = z.strictObject({
-  ...common,
-  ...signedIn,
-  org_id: orgIdSchema,
-  region: regionCodeSchema,
-  role: roleSchema,
-  /** The membership vouched for, and its version: `mv` rises only with role or status. */
-  mid: membershipIdSchema,
-  mv: z.int().positive(),
-})
+export const regionTokenClaimsSchema = z
+  .strictObject({
+    ...common,
+    ...signedIn,
+    org_id: orgIdSchema,
+    region: regionCodeSchema,
+    role: roleSchema,
+    /** The membership vouched for, and its version: `mv` rises only with role or status. */
+    mid: membershipIdSchema,
+    mv: z.int().positive(),
+    /** Support access: who acts (RFC 8693 §4.1). The subject is then the support grant, which `mid` and `mv` name too. */
+    act: z.strictObject({ sub: userIdSchema }).optional(),
+  })
+  .refine(({ act, sub, mid, role }) => act === undefined || (String(sub) === mid && role !== 'manager'), {
+    error: 'support access is its grant’s, and never a manager’s',
+  })
 export type RegionTokenClaims = z.infer<typeof regionTokenClaimsSchema>
 
 export const clientTokenClaimsSchema = z.strictObject({ ...common, sub: z.string().min(1).max(100) })

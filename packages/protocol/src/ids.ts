@@ -8,6 +8,9 @@ export const userIdSchema = uuidv7.brand<'UserId'>()
 export const orgIdSchema = uuidv7.brand<'OrgId'>()
 export const membershipIdSchema = uuidv7.brand<'MembershipId'>()
 export const sessionIdSchema = uuidv7.brand<'SessionId'>()
+export const invitationIdSchema = uuidv7.brand<'InvitationId'>()
+export const jobIdSchema = uuidv7.brand<'JobId'>()
+export const supportGrantIdSchema = uuidv7.brand<'SupportGrantId'>()
 export const recordIdSchema = uuidv7.brand<'RecordId'>()
 
 export type UserId = z.infer<typeof userIdSchema>
@@ -51,3 +54,6 @@ export const orgSlugSchema = z
   .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/)
   .refine((slug) => !RESERVED_SLUGS.has(slug), 'is a reserved word')
   .brand<'OrgSlug'>()
+
+/** What an organization may be called from now on; what begins so is the name of one that is no more. */
+export const newOrgSlugSchema = orgSlugSchema.refine((slug) => !slug.startsWith('purged-'), 'is a reserved word')

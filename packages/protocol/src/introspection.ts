@@ -1,7 +1,7 @@
 // What `/oauth/introspect` answers (RFC 7662 §2.2). A token that is over, or none of the caller's business, is inactive
 // and nothing else.
 import { z } from 'zod'
-import { orgIdSchema, regionCodeSchema, sessionIdSchema } from './ids.ts'
+import { orgIdSchema, regionCodeSchema, sessionIdSchema, userIdSchema } from './ids.ts'
 import { roleSchema } from './roles.ts'
 
 export const introspectionSchema = z.discriminatedUnion('active', [
@@ -23,6 +23,8 @@ export const introspectionSchema = z.discriminatedUnion('active', [
     org_id: orgIdSchema.optional(),
     region: regionCodeSchema.optional(),
     role: roleSchema.optional(),
+    /** Of support access: who acts. RFC 8693 §4.1. */
+    act: z.strictObject({ sub: userIdSchema }).optional(),
   }),
 ])
 export type Introspection = z.infer<typeof introspectionSchema>

@@ -1,6 +1,7 @@
 // The signed-in person's own view: who they are and where they may act.
 import { z } from 'zod'
 import { orgIdSchema, orgSlugSchema, regionCodeSchema, sessionIdSchema, userIdSchema } from './ids.ts'
+import { regionHealthSchema } from './region-report.ts'
 import { permissionSchema, roleSchema } from './roles.ts'
 
 export const platformRoleSchema = z.enum(['sys_admin'])
@@ -11,6 +12,8 @@ export const meSchema = z.strictObject({
     email: z.string().nullable(),
     name: z.string(),
     platform_role: platformRoleSchema.nullable(),
+    /** Also the ETag, for If-Match. */
+    version: z.int(),
   }),
   session: z.strictObject({ id: sessionIdSchema, auth_time: z.int(), amr: z.array(z.string()) }),
 })
@@ -24,7 +27,8 @@ export const contextSchema = z.strictObject({
     /** The `resource` to ask a token for, and the token's `aud`. */
     audience: z.string(),
     api_url: z.string(),
-    status: z.string(),
+    /** How it is just now; one that is `unreachable` cannot be switched to. */
+    status: regionHealthSchema,
   }),
   role: roleSchema,
   permissions: z.array(permissionSchema),
@@ -56,4 +60,6 @@ export const regionContextSchema = z.strictObject({
   region: regionCodeSchema,
   role: roleSchema,
   permissions: z.array(permissionSchema),
+  /** Whether this is support access from outside; `user_id` is then the support grant's id. */
+  support: z.boolean(),
 })

@@ -63,7 +63,7 @@ export type ApiOperation = {
   readonly responses: Readonly<Record<string, ApiResponse>>
 }
 
-export const API_METHODS = ['get', 'post', 'put', 'delete'] as const
+export const API_METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
 export type ApiMethod = (typeof API_METHODS)[number]
 
 export type SecurityScheme = {

@@ -1,7 +1,6 @@
-// Provisioning of organizations: `POST /v1/orgs`, by a sys-admin.
+// Words of which organizations are described, wherever they cross a wire.
 import { z } from 'zod'
 import { emailAddressSchema } from './email-address.ts'
-import { orgIdSchema, orgSlugSchema, regionCodeSchema, userIdSchema } from './ids.ts'
 
 /** One line of text that people read: no control characters, no surrounding space. */
 export const displayNameSchema = z
@@ -13,28 +12,8 @@ export const displayNameSchema = z
 
 export const subscriptionTierSchema = z.enum(['free', 'standard', 'premium'])
 
-export const orgCreateSchema = z.strictObject({
-  slug: orgSlugSchema,
-  name: displayNameSchema,
-  primary_contact: z.strictObject({ name: displayNameSchema, email: emailAddressSchema }),
-  subscription_tier: subscriptionTierSchema.default('standard'),
-  regions: z
-    .array(regionCodeSchema)
-    .min(1)
-    .max(20)
-    .refine((codes) => new Set(codes).size === codes.length, 'names a region twice'),
-  first_manager: z.strictObject({ name: displayNameSchema, email: emailAddressSchema }),
-})
-export type OrgCreate = z.infer<typeof orgCreateSchema>
+export const orgStatusSchema = z.enum(['active', 'maintenance', 'suspended', 'deleted'])
+export type OrgStatus = z.infer<typeof orgStatusSchema>
 
-export const orgSchema = z.strictObject({
-  id: orgIdSchema,
-  slug: orgSlugSchema,
-  name: z.string(),
-  status: z.enum(['active', 'maintenance', 'suspended', 'deleted']),
-  subscription_tier: subscriptionTierSchema,
-  regions: z.array(regionCodeSchema),
-  first_manager: z.strictObject({ id: userIdSchema }),
-  version: z.int(),
-})
-export type Org = z.infer<typeof orgSchema>
+/** Whom the operator writes to; need not be a user. */
+export const primaryContactSchema = z.strictObject({ name: displayNameSchema, email: emailAddressSchema })

@@ -10,14 +10,19 @@ export const permissionSchema = z.enum([
   'records:write',
   'members:read',
   'members:write',
+  'organization:read',
   'organization:write',
+  'entitlements:write',
+  'domains:write',
+  'support:write',
+  'audit:read',
 ])
 export type Permission = z.infer<typeof permissionSchema>
 
 const PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
-  manager: ['records:read', 'records:write', 'members:read', 'members:write', 'organization:write'],
-  member: ['records:read', 'records:write', 'members:read'],
-  viewer: ['records:read', 'members:read'],
+  manager: permissionSchema.options,
+  member: ['records:read', 'records:write', 'organization:read'],
+  viewer: ['records:read', 'organization:read'],
 }
 
 export function permissionsOf(role: Role): readonly Permission[] {
