@@ -6,6 +6,7 @@ type AdmissionCode = Extract<
   | 'invalid_request'
   | 'invalid_token'
   | 'missing_token'
+  | 'moved_host'
   | 'not_found'
   | 'temporarily_unavailable'
   | 'tenant_maintenance'
@@ -20,6 +21,7 @@ const REFUSALS: Readonly<Record<AdmissionCode, readonly [status: number, title: 
   invalid_request: [400, 'Invalid request'],
   invalid_token: [401, 'Invalid or expired token'],
   missing_token: [401, 'Needs an access token'],
+  moved_host: [421, 'This host has moved'],
   not_found: [404, 'Not found'],
   temporarily_unavailable: [503, 'Temporarily unavailable, try again'],
   tenant_maintenance: [503, 'Organization is under maintenance'],
@@ -47,9 +49,15 @@ export class AdmissionRefusal extends Error {
   constructor(
     code: AdmissionCode,
     reason: string,
-    options: { headers?: Readonly<Record<string, string>>; members?: Readonly<Record<string, unknown>> } = {},
+    options: {
+      headers?: Readonly<Record<string, string>>
+      members?: Readonly<Record<string, unknown>>
+      /** Where it is not the usual one of the code. */
+      status?: number
+    } = {},
   ) {
-    const [status, title] = REFUSALS[code]
+    const [usualStatus, title] = REFUSALS[code]
+    const status = options.status ?? usualStatus
     super(title)
     this.name = 'AdmissionRefusal'
     this.status = status

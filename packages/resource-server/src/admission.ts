@@ -1,4 +1,5 @@
-// Lets a request in or not: target, host, bearer, token, organization, revocation, guard, in this order.
+// Lets a request in or not: target, host, bearer, token, organization, revocation, membership, guard, module, freshness,
+// in this order.
 // Any failure on the way that is not itself a refusal is answered 503: nothing is let in by accident.
 import type { IncomingMessage } from 'node:http'
 import type { RegionTokenClaims } from '@meridian/protocol/access-token'
@@ -8,6 +9,8 @@ import { AdmissionRefusal } from './admission-refusal.ts'
 import { authorize, type RouteGuard } from './guard.ts'
 import type { HostResolution, TenantHosts } from './host-map.ts'
 import type { KeyRing } from './key-ring.ts'
+import { refuseMovedHost } from './moved-host.ts'
+import type { RevocationFollower } from './revocation-follower.ts'
 import type { Revocations } from './revocations.ts'
 import { createTokenCache } from './token-cache.ts'
 import {
@@ -18,7 +21,10 @@ import {
 } from './verify-access-token.ts'
 
 export interface RequestContext {
+  /** Support access has no member: this is the support grant's id then. */
   userId: UserId
+  /** Support access: the sys-admin who acts (RFC 8693 §4.1). Null where the user acts for themselves. */
+  actorId: UserId | null
   orgId: OrgId
   region: RegionCode
   role: Role
@@ -28,23 +34,53 @@ export interface RequestContext {
   scope: readonly string[]
 }
 
+/** What the region's copy of the directory knows, if it keeps one. Answers at once where it can. */
+export interface KnownMembers {
+  /** `over`: removed, or changed since this token was made. */
+  check(claims: RegionTokenClaims): MembershipVerdict | Promise<MembershipVerdict>
+}
+export type MembershipVerdict = 'live' | 'over'
+
+export interface KnownModules {
+  has(orgId: OrgId, module: string): boolean | Promise<boolean>
+}
+
+/** Counts what an organization asks of this region; not told of who is none of its members (any more). */
+export interface Meter {
+  count(orgId: OrgId, outcome: 'admitted' | 'refused'): void
+}
+
 export interface AdmissionOptions {
   expectations: TokenExpectations
   keys: Pick<KeyRing, 'find' | 'discover' | 'ready'>
   hosts: Pick<TenantHosts, 'resolve'>
   revocations: Pick<Revocations, 'check'>
+  /** Without it, a membership is what its token says until the revocation lane says otherwise. */
+  members?: KnownMembers
+  /** Without it, routes that ask for a module are closed. */
+  modules?: KnownModules
+  /** How old what is known of revocations is. Without it, routes that ask for `fresh` are closed. */
+  freshness?: Pick<RevocationFollower, 'staleSeconds'>
+  /** How old what is known of the directory is. Without it, routes that ask for `fresh` and a module are closed. */
+  directoryFreshness?: { staleSeconds(): number }
+  meter?: Meter
   nowMs: () => number
   /** How many verified tokens each of the cache's two generations holds. */
   cachedTokensMax: number
 }
 
-/** What is read of a request; `host` as the server reads it, behind a trusted proxy too. */
+/** What is read of a request; `host` and `protocol` as the server reads them, behind a trusted proxy too. */
 export interface IncomingRequest {
   host: string
+  protocol: string
   raw: IncomingMessage
 }
 
 export type Admit = (request: IncomingRequest, guard: Exclude<RouteGuard, 'public'>) => Promise<RequestContext>
+
+/** Of what is known, where a route must not act on less. */
+const STALE_MAX_SECONDS = 60
+const MAINTENANCE = { headers: { 'retry-after': '30' } }
 
 export function createAdmission(options: AdmissionOptions): Admit {
   const cache = createTokenCache(options.cachedTokensMax)
@@ -53,15 +89,34 @@ export function createAdmission(options: AdmissionOptions): Admit {
     refuseAmbiguousTarget(request.raw)
     const host = options.hosts.resolve(request.host)
     refuseForeignHost(host)
+    refuseMovedHost(host, request)
     const bearer = readBearer(request.raw)
     const token = cache.find(bearer, nowSeconds()) ?? (await verify(bearer))
+    await refuseOutsider(token, host)
+    const context = contextOf(token.claims)
+    try {
+      await refuseUnmet(context, guard)
+      options.meter?.count(context.orgId, 'admitted')
+      return context
+    } catch (error) {
+      options.meter?.count(context.orgId, 'refused')
+      throw error
+    }
+  }
+
+  async function refuseOutsider(token: VerifiedToken, host: HostResolution): Promise<void> {
     if (host.kind === 'tenant' && host.orgId !== token.claims.org_id) {
       throw new AdmissionRefusal('tenant_mismatch', 'the host belongs to another organization')
     }
     refuseRevoked(token)
-    const context = contextOf(token.claims)
+    refuseClosed(host)
+    await refuseFormerMember(token)
+  }
+
+  async function refuseUnmet(context: RequestContext, guard: Exclude<RouteGuard, 'public'>): Promise<void> {
     authorize(context, guard)
-    return context
+    await refuseMissingModule(context, guard)
+    refuseStale(guard)
   }
 
   async function verify(bearer: string): Promise<VerifiedToken> {
@@ -89,8 +144,28 @@ export function createAdmission(options: AdmissionOptions): Admit {
     const verdict = options.revocations.check(token)
     if (verdict === 'live') return
     if (verdict === 'maintenance')
-      throw new AdmissionRefusal('tenant_maintenance', 'the organization is in maintenance')
+      throw new AdmissionRefusal('tenant_maintenance', 'the organization is in maintenance', MAINTENANCE)
     throw new AdmissionRefusal('invalid_token', 'revoked')
+  }
+
+  /** Support access has no member. */
+  async function refuseFormerMember({ claims }: VerifiedToken): Promise<void> {
+    if (options.members === undefined || claims.act !== undefined) return
+    if ((await options.members.check(claims)) !== 'live')
+      throw new AdmissionRefusal('invalid_token', 'no such membership any more')
+  }
+
+  async function refuseMissingModule({ orgId }: RequestContext, guard: Exclude<RouteGuard, 'public'>): Promise<void> {
+    if (guard === 'authenticated' || guard.module === undefined) return
+    const { module } = guard
+    if ((await options.modules?.has(orgId, module)) !== true)
+      throw new AdmissionRefusal('access_denied', `module ${module} is missing`, { members: { module } })
+  }
+
+  function refuseStale(guard: Exclude<RouteGuard, 'public'>): void {
+    if (guard === 'authenticated' || guard.fresh !== true) return
+    refuseOld(options.freshness, 'revocations')
+    if (guard.module !== undefined) refuseOld(options.directoryFreshness, 'modules')
   }
 
   function nowSeconds(): number {
@@ -105,6 +180,12 @@ function refusalOf(verdict: Exclude<TokenVerdict, { outcome: 'verified' }>): Adm
     return new AdmissionRefusal('wrong_region', 'another region', { members: { api_url: verdict.apiUrl } })
   }
   return new AdmissionRefusal('invalid_token', verdict.outcome === 'refused' ? verdict.reason : verdict.outcome)
+}
+
+function refuseOld(news: { staleSeconds(): number } | undefined, what: string): void {
+  // Written so that no number at all closes, too.
+  if (!((news?.staleSeconds() ?? Number.POSITIVE_INFINITY) <= STALE_MAX_SECONDS))
+    throw new AdmissionRefusal('temporarily_unavailable', `what is known of ${what} is too old`)
 }
 
 /** One Host, and an absolute-form target (RFC 9112 §3.2.2) only where it names that same host. */
@@ -122,6 +203,12 @@ function refuseForeignHost(host: HostResolution): void {
   if (host.kind === 'unknown') throw new AdmissionRefusal('unknown_host', 'no such host')
   if (host.kind === 'unavailable')
     throw new AdmissionRefusal('temporarily_unavailable', 'the host map is missing or old')
+}
+
+/** The map says so too, for a region that missed it elsewhere. */
+function refuseClosed(host: HostResolution): void {
+  if (host.kind === 'tenant' && host.status === 'maintenance')
+    throw new AdmissionRefusal('tenant_maintenance', 'the organization of the host is in maintenance', MAINTENANCE)
 }
 
 /** RFC 6750 §2.1, and no other way to send a token. */
@@ -151,6 +238,7 @@ function countHeader(raw: IncomingMessage, name: string): number {
 function contextOf(claims: RegionTokenClaims): RequestContext {
   return {
     userId: claims.sub,
+    actorId: claims.act?.sub ?? null,
     orgId: claims.org_id,
     region: claims.region,
     role: claims.role,

@@ -14,6 +14,8 @@ export interface BackgroundRefreshOptions {
   /** Fetches once; resolves with the milliseconds until the next time, rejects when nothing was gained. */
   fetchOnce: (signal: AbortSignal) => Promise<number>
   onFailure: (error: unknown) => void
+  /** How long after a failure, and after many. */
+  retry?: { firstMs: number; lastMs: number }
   nowMs: () => number
   /** In [0, 1). */
   random: () => number
@@ -30,11 +32,11 @@ export interface BackgroundRefresh {
 }
 
 const EARLY_GAP_MS = 5_000
-const RETRY_FIRST_MS = 5_000
-const RETRY_LAST_MS = 60_000
+const RETRY = { firstMs: 5_000, lastMs: 60_000 }
 
 export function createBackgroundRefresh(options: BackgroundRefreshOptions): BackgroundRefresh {
   const stopping = new AbortController()
+  const retry = options.retry ?? RETRY
   let underWay: Promise<void> | null = null
   let cancelNext: (() => void) | null = null
   let failures = 0
@@ -47,7 +49,7 @@ export function createBackgroundRefresh(options: BackgroundRefreshOptions): Back
       failures = 0
     } catch (error) {
       if (!stopping.signal.aborted) options.onFailure(error)
-      const retryMs = Math.min(RETRY_FIRST_MS * 2 ** failures, RETRY_LAST_MS)
+      const retryMs = Math.min(retry.firstMs * 2 ** failures, retry.lastMs)
       delayMs = retryMs * (0.5 + 0.5 * options.random())
       failures += 1
     }

@@ -1,3 +1,4 @@
+import { moduleKeySchema } from '@meridian/protocol/modules'
 import { type Permission, permissionSchema, type Role, roleAllows, roleSchema } from '@meridian/protocol/roles'
 import { z } from 'zod'
 import { AdmissionRefusal } from './admission-refusal.ts'
@@ -10,6 +11,8 @@ const conditionsSchema = z
     permission: permissionSchema.optional(),
     role: z.array(roleSchema).min(1).optional(),
     scope: scopeTokenSchema.optional(),
+    module: moduleKeySchema.optional(),
+    fresh: z.literal(true).optional(),
   })
   .refine((conditions) => Object.values(conditions).some((value) => value !== undefined), 'names no condition')
 
@@ -20,6 +23,13 @@ export interface GuardConditions {
   permission?: Permission
   role?: readonly Role[]
   scope?: string
+  /** That the organization has it, licensed and switched on, as the change feed tells. */
+  module?: string
+  /**
+   * Closed while what is known of revocations is older than a minute: for what must not be done on old news. Where the
+   * guard names a module, which the change feed alone tells of, closed too while that is older.
+   */
+  fresh?: true
 }
 
 /**
@@ -35,7 +45,7 @@ export function getRouteGuard(declared: unknown, route: string): RouteGuard {
   return guard.data as RouteGuard
 }
 
-/** Errors: AdmissionRefusal. */
+/** What the token alone can answer; `module` and `fresh` are the admission's. Errors: AdmissionRefusal. */
 export function authorize(
   bearer: { role: Role; scope: readonly string[] },
   guard: Exclude<RouteGuard, 'public'>,

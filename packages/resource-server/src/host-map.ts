@@ -1,8 +1,9 @@
 // Which organization a host belongs to, as this region holds it: kept in the region's own database,
 // refreshed in the background, served stale for a day. Neutral API hosts come from settings.
-import type { HostMap } from '@meridian/protocol/hosts'
+import type { HostEntry, HostMap } from '@meridian/protocol/hosts'
 import type { OrgId } from '@meridian/protocol/ids'
 import { createBackgroundRefresh, type Schedule } from './background-refresh.ts'
+import { boundHosts } from './host-bound.ts'
 import { parseHostName } from './host-name.ts'
 import type { OperationalLog } from './operational-log.ts'
 
@@ -19,7 +20,9 @@ export interface HostStore {
 
 export type HostResolution =
   | { kind: 'neutral' }
-  | { kind: 'tenant'; orgId: OrgId }
+  | { kind: 'tenant'; orgId: OrgId; status: 'active' | 'maintenance' }
+  /** Another host has taken its place. */
+  | { kind: 'moved'; to: string }
   | { kind: 'unknown' }
   /** Nobody has told us for more than a day: a host may have moved to another organization since. */
   | { kind: 'unavailable' }
@@ -54,13 +57,13 @@ export function createTenantHosts(options: HostMapOptions): TenantHosts {
   const { store, nowMs, log } = options
   const neutral = new Set(options.neutralHosts.map(getHostName))
   let current: StoredHostMap | null = null
-  let orgs = new Map<string, OrgId>()
+  let known: ReadonlyMap<string, HostResolution> = new Map()
   let saved: StoredHostMap | null = null
 
   async function load(): Promise<void> {
     const stored = await store.load()
     if (stored === null || current !== null || stored.map.region !== options.region) return
-    orgs = indexHosts(stored.map, log)
+    known = indexHosts(stored.map, log)
     current = saved = stored
   }
 
@@ -73,9 +76,10 @@ export function createTenantHosts(options: HostMapOptions): TenantHosts {
   }
 
   async function fetchOnce(signal: AbortSignal): Promise<number> {
-    const map = await options.loadHosts(signal)
-    if (map.region !== options.region) throw new Error('the host map is of another region')
-    orgs = indexHosts(map, log)
+    const told = await options.loadHosts(signal)
+    if (told.region !== options.region) throw new Error('the host map is of another region')
+    const map = boundHosts(told, log)
+    known = indexHosts(map, log)
     current = { map, loadedAtMs: nowMs() }
     await save().catch((error: unknown) => log.error({ err: error }, 'the host map could not be stored'))
     return REFRESH_MS
@@ -95,8 +99,8 @@ export function createTenantHosts(options: HostMapOptions): TenantHosts {
       void background.refreshEarly()
       return { kind: 'unavailable' }
     }
-    const orgId = orgs.get(host)
-    if (orgId !== undefined) return { kind: 'tenant', orgId }
+    const found = known.get(host)
+    if (found !== undefined) return found
     void background.refreshEarly()
     return { kind: 'unknown' }
   }
@@ -113,19 +117,31 @@ export function createTenantHosts(options: HostMapOptions): TenantHosts {
 }
 
 /** A host that is named twice belongs to nobody: better unreachable than somebody else's. */
-function indexHosts(map: HostMap, log: OperationalLog): Map<string, OrgId> {
-  const orgs = new Map<string, OrgId>()
+function indexHosts(map: HostMap, log: OperationalLog): ReadonlyMap<string, HostResolution> {
+  const entries = new Map<string, HostEntry>()
   const disputed = new Set<string>()
   for (const entry of map.hosts) {
     const host = parseHostName(entry.host)
     if (host === null) continue
-    const known = orgs.get(host)
-    if (known !== undefined && known !== entry.org_id) disputed.add(host)
-    orgs.set(host, entry.org_id)
+    const known = entries.get(host)
+    if (known !== undefined && known.org_id !== entry.org_id) disputed.add(host)
+    entries.set(host, entry)
   }
-  for (const host of disputed) orgs.delete(host)
   if (disputed.size > 0) log.error({ hosts: [...disputed].slice(0, 10) }, 'hosts belong to two organizations')
-  return orgs
+  return new Map(
+    [...entries].flatMap(([host, entry]) => {
+      const resolution = disputed.has(host) ? undefined : resolutionOf(host, entry)
+      return resolution === undefined ? [] : [[host, resolution]]
+    }),
+  )
+}
+
+/** A redirection to what is no host, or to itself, leads nowhere. */
+function resolutionOf(host: string, entry: HostEntry): HostResolution | undefined {
+  const { org_id: orgId, status = 'active', redirect_to: redirect } = entry
+  if (redirect === undefined) return { kind: 'tenant', orgId, status }
+  const to = parseHostName(redirect)
+  return to === null || to === host ? undefined : { kind: 'moved', to }
 }
 
 function sameHosts(a: StoredHostMap | null, b: StoredHostMap): boolean {

@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type AdmissionOptions, createAdmission, type RequestContext } from './admission.ts'
 import { AdmissionRefusal } from './admission-refusal.ts'
 import { getRouteGuard, type RouteGuard } from './guard.ts'
+import { refuseMovedHost } from './moved-host.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -43,8 +44,10 @@ export async function resourceServer(app: FastifyInstance, options: ResourceServ
 
   app.addHook('onRequest', async (request, reply) => {
     const guard = request.routeOptions.config.guard
-    if (guard === 'public' || (request.is404 && !answersNotFound)) return
+    if (guard === 'public') return
     try {
+      if (request.is404) refuseMovedHost(options.hosts.resolve(request.host), request)
+      if (request.is404 && !answersNotFound) return
       // A route that was registered before this plugin has no guard, and so does not exist.
       if (request.is404 || guard === undefined) throw new AdmissionRefusal('not_found', 'no such route')
       contexts.set(request, await admit(request, guard))

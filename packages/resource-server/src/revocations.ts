@@ -1,34 +1,28 @@
 // What has been revoked before its tokens expired, in memory: asked on every request, also for cached tokens.
-// The change feed fills it (ARCHITECTURE §9); entries may come twice and in any order.
-import { ACCESS_TOKEN_MAX_TTL_SECONDS } from '@meridian/protocol/access-token'
+// The revocation lane fills it (revocation-follower.ts); entries may come twice and in any order.
 import type { MembershipId, OrgId, SessionId, UserId } from '@meridian/protocol/ids'
+import type { OrgStatus } from '@meridian/protocol/orgs'
+import { REVOCATION_KEPT_SECONDS, type Revocation } from '@meridian/protocol/revocations'
 import type { VerifiedToken } from './verify-access-token.ts'
 
-export type Revocation =
-  | { kind: 'session'; sessionId: SessionId }
-  /** Tokens that vouch for an older version than `version` are refused. */
-  | { kind: 'membership'; membershipId: MembershipId; version: number }
-  | {
-      kind: 'organization'
-      orgId: OrgId
-      status: 'active' | 'maintenance' | 'suspended' | 'deleted'
-      version: number
-    }
-  | { kind: 'key'; kid: string }
-  /** Tokens issued at or before that instant are refused. */
-  | { kind: 'user'; userId: UserId; issuedUntilSeconds: number }
+/** Of whom nothing is left here: whatever a token says, they are not let in again. */
+export type Erased = { kind: 'user'; userId: UserId } | { kind: 'organization'; orgId: OrgId }
 
 export type RevocationVerdict = 'live' | 'revoked' | 'maintenance'
 
 export interface Revocations {
   apply(revocation: Revocation): void
-  /** Everything known so far is forgotten for this. */
-  replaceAll(revocations: Iterable<Revocation>): void
+  /**
+   * This is everything: memberships and organizations that it does not name are open, and versions may be older than
+   * known ones (the centre was restored). What has no version stays over: sessions, keys.
+   */
+  replace(revocations: Iterable<Revocation>): void
+  /** For good. */
+  erase(erased: Erased): void
   check(token: VerifiedToken): RevocationVerdict
 }
 
-/** Token lifetime and 1 h 5 min: after that no token is left that an entry could refuse. */
-const KEEP_MS = (ACCESS_TOKEN_MAX_TTL_SECONDS + 3900) * 1000
+const KEEP_MS = REVOCATION_KEPT_SECONDS * 1000
 const SWEEP_EVERY_MS = 60_000
 
 interface Expiring<Value> {
@@ -36,75 +30,87 @@ interface Expiring<Value> {
   keptUntilMs: number
 }
 
-/** Sessions, memberships and users are forgotten when their tokens are gone; keys and organizations stay. */
-class RevokedSet {
-  readonly sessions = new Map<string, Expiring<true>>()
-  readonly memberships = new Map<string, Expiring<number>>()
-  readonly users = new Map<string, Expiring<number>>()
-  readonly keys = new Set<string>()
-  readonly organizations = new Map<string, { status: string; version: number }>()
+type OrganizationState = { status: OrgStatus; version: number }
 
-  apply(revocation: Revocation, keptUntilMs: number): void {
-    switch (revocation.kind) {
-      case 'session':
-        this.sessions.set(revocation.sessionId, { value: true, keptUntilMs })
-        return
-      case 'membership':
-        raise(this.memberships, revocation.membershipId, revocation.version, keptUntilMs)
-        return
-      case 'user':
-        raise(this.users, revocation.userId, revocation.issuedUntilSeconds, keptUntilMs)
-        return
-      case 'key':
-        this.keys.add(revocation.kid)
-        return
-      case 'organization': {
-        const known = this.organizations.get(revocation.orgId)
-        if (known === undefined || known.version < revocation.version)
-          this.organizations.set(revocation.orgId, revocation)
-        return
-      }
-    }
+/** What has a version. An open organization is remembered for as long as an older entry may still come. */
+class VersionedStates {
+  readonly memberships = new Map<MembershipId, Expiring<number>>()
+  readonly organizations = new Map<OrgId, Expiring<OrganizationState>>()
+
+  raiseMembership(id: MembershipId, version: number, keptUntilMs: number): void {
+    const value = Math.max(version, this.memberships.get(id)?.value ?? 0)
+    this.memberships.set(id, { value, keptUntilMs })
   }
 
-  check({ kid, claims }: VerifiedToken): RevocationVerdict {
-    if (this.keys.has(kid) || this.sessions.has(claims.sid)) return 'revoked'
-    if (claims.mv < (this.memberships.get(claims.mid)?.value ?? 0)) return 'revoked'
-    if (claims.iat <= (this.users.get(claims.sub)?.value ?? 0)) return 'revoked'
-    const status = this.organizations.get(claims.org_id)?.status ?? 'active'
-    if (status === 'active') return 'live'
-    return status === 'maintenance' ? 'maintenance' : 'revoked'
+  changeOrganization(id: OrgId, { status, version }: OrganizationState, keptUntilMs: number): void {
+    const known = this.organizations.get(id)
+    if (known === undefined || known.value.version < version)
+      this.organizations.set(id, { value: { status, version }, keptUntilMs })
   }
 
   sweep(nowMs: number): void {
-    for (const entries of [this.sessions, this.memberships, this.users]) {
-      for (const [id, entry] of entries) if (entry.keptUntilMs <= nowMs) entries.delete(id)
+    for (const [id, entry] of this.memberships) if (entry.keptUntilMs <= nowMs) this.memberships.delete(id)
+    for (const [id, entry] of this.organizations) {
+      if (entry.value.status === 'active' && entry.keptUntilMs <= nowMs) this.organizations.delete(id)
     }
   }
 }
 
 export function createRevocations(nowMs: () => number): Revocations {
-  let revoked = new RevokedSet()
+  const sessions = new Map<SessionId, Expiring<true>>()
+  const keys = new Set<string>()
+  const erased = new Set<UserId | OrgId>()
+  let states = new VersionedStates()
   let sweptAtMs = nowMs()
 
-  function apply(revocation: Revocation): void {
-    const now = nowMs()
-    if (now - sweptAtMs >= SWEEP_EVERY_MS) {
-      revoked.sweep(now)
-      sweptAtMs = now
+  function enter(into: VersionedStates, revocation: Revocation): void {
+    const keptUntilMs = nowMs() + KEEP_MS
+    switch (revocation.kind) {
+      case 'session':
+        sessions.set(revocation.sid, { value: true, keptUntilMs })
+        return
+      case 'key':
+        keys.add(revocation.kid)
+        return
+      case 'membership':
+        into.raiseMembership(revocation.mid, revocation.version, keptUntilMs)
+        return
+      case 'organization':
+        into.changeOrganization(revocation.org_id, revocation, keptUntilMs)
+        return
     }
-    revoked.apply(revocation, now + KEEP_MS)
   }
 
-  function replaceAll(revocations: Iterable<Revocation>): void {
-    const next = new RevokedSet()
-    for (const revocation of revocations) next.apply(revocation, nowMs() + KEEP_MS)
-    revoked = next
+  function sweep(): void {
+    const now = nowMs()
+    if (now - sweptAtMs < SWEEP_EVERY_MS) return
+    for (const [id, entry] of sessions) if (entry.keptUntilMs <= now) sessions.delete(id)
+    states.sweep(now)
+    sweptAtMs = now
   }
 
-  return { apply, replaceAll, check: (token) => revoked.check(token) }
-}
+  function check({ kid, claims }: VerifiedToken): RevocationVerdict {
+    if (keys.has(kid) || sessions.has(claims.sid)) return 'revoked'
+    if (erased.has(claims.sub) || erased.has(claims.org_id)) return 'revoked'
+    if (claims.mv < (states.memberships.get(claims.mid)?.value ?? 0)) return 'revoked'
+    const status = states.organizations.get(claims.org_id)?.value.status ?? 'active'
+    if (status === 'active') return 'live'
+    return status === 'maintenance' ? 'maintenance' : 'revoked'
+  }
 
-function raise(entries: Map<string, Expiring<number>>, id: string, value: number, keptUntilMs: number): void {
-  entries.set(id, { value: Math.max(value, entries.get(id)?.value ?? 0), keptUntilMs })
+  return {
+    apply: (revocation) => {
+      sweep()
+      enter(states, revocation)
+    },
+    replace: (revocations) => {
+      const next = new VersionedStates()
+      for (const revocation of revocations) enter(next, revocation)
+      states = next
+    },
+    erase: (subject) => {
+      erased.add(subject.kind === 'user' ? subject.userId : subject.orgId)
+    },
+    check,
+  }
 }
