@@ -3,6 +3,7 @@ import {
   booleanSetting,
   httpUrlSetting,
   integerSetting,
+  listSetting,
   logLevelSetting,
   portSetting,
   secondsSetting,
@@ -10,6 +11,7 @@ import {
   trustedProxiesSetting,
 } from '@meridian/service-kit/settings'
 import { z } from 'zod'
+import { parseDomainName } from './directory/domain-name.ts'
 
 const seconds = (minSeconds: number, maxSeconds: number) => secondsSetting({ minSeconds, maxSeconds })
 const DAY = 86_400
@@ -23,10 +25,14 @@ export const configurationSchema = z.object({
     .describe('the address that clients reach this service at, and the `iss` of every token'),
   HOST: z.string().default('127.0.0.1').describe('the address to listen on'),
   PORT: portSetting.default(4000).describe('the port to listen on'),
+  METRICS_HOST: z.string().min(1).default('127.0.0.1').describe('the address on which GET /metrics is answered'),
+  METRICS_PORT: portSetting
+    .optional()
+    .describe('the port on which GET /metrics is answered, on METRICS_HOST; absent: none'),
   DATABASE_URL: z.string().optional().describe('PostgreSQL 15 or newer; absent: an embedded database in DATA_FOLDER'),
   DATABASE_POOL_SIZE: integerSetting({ min: 1, max: 200 }).default(10).describe('connections to PostgreSQL'),
   DATA_FOLDER: z.string().min(1).describe('a folder of this process alone, for the embedded database and its socket'),
-  REGISTRY: z.string().min(1).describe('the regions and clients, as JSON (or REGISTRY_FILE, its path)'),
+  REGISTRY: z.string().min(1).describe('the regions, modules and clients, as JSON (or REGISTRY_FILE, its path)'),
   TOKEN_KEYS: secretKeyList.describe('MAC keys of refresh tokens and codes, newest first, as id:base64url,…'),
   OTP_KEYS: secretKeyList.describe('MAC keys of one-time codes, newest first, as id:base64url,…'),
   SEAL_KEYS: secretKeyList.describe('keys that seal signing keys and queued mail, newest first, as id:base64url,…'),
@@ -75,6 +81,44 @@ export const configurationSchema = z.object({
   KEY_STAGED_SECONDS: seconds(3600, DAY)
     .default(3600)
     .describe('how long a key is published, at least, before it signs'),
+  INVITATION_TTL_SECONDS: seconds(3600, 30 * DAY)
+    .default(7 * DAY)
+    .describe('life of an invitation'),
+  INVITATION_RESEND_SECONDS: seconds(10, DAY).default(300).describe('wait before an invitation is mailed again'),
+  INVITATION_MAILS_PER_DAY: integerSetting({ min: 1, max: 50 })
+    .default(5)
+    .describe('invitations mailed to one address in a day, by all organizations together'),
+  INVITATIONS_PER_DAY: integerSetting({ min: 1, max: 100_000 })
+    .default(500)
+    .describe('invitations that an organization mails in a day'),
+  INVITATIONS_PENDING_MAX: integerSetting({ min: 1, max: 10_000 })
+    .default(100)
+    .describe('invitations of an organization that wait for an answer'),
+  DELETION_GRACE_SECONDS: seconds(7 * DAY, 90 * DAY)
+    .default(30 * DAY)
+    .describe('how long a deleted organization can be restored'),
+  SLUG_QUARANTINE_SECONDS: seconds(30 * DAY, 1000 * DAY)
+    .default(365 * DAY)
+    .describe("how long a slug that was given up is nobody else's"),
+  FEED_RETENTION_SECONDS: seconds(DAY, 90 * DAY)
+    .default(30 * DAY)
+    .describe('how long a region may be away and still be told of what is gone'),
+  BASE_DOMAIN: z
+    .string()
+    .refine((text) => parseDomainName(text) === text || text === 'localhost', { error: 'is no domain in lower case' })
+    .optional()
+    .describe('the domain below which a slug leads to the home region of its organization'),
+  DNS_SERVERS: listSetting.default([]).describe('DNS servers to ask for TXT records; none: as the machine does'),
+  DOMAINS_MAX: integerSetting({ min: 1, max: 1000 }).default(50).describe('own domains of an organization'),
+  DOMAIN_GRACE_SECONDS: seconds(DAY, 60 * DAY)
+    .default(7 * DAY)
+    .describe('how long an own domain is served without its TXT record'),
+  DOMAIN_LAPSE_SECONDS: seconds(7 * DAY, 400 * DAY)
+    .default(60 * DAY)
+    .describe('how long an own domain is kept without its TXT record'),
+  DOMAIN_QUARANTINE_SECONDS: seconds(2 * DAY, 400 * DAY)
+    .default(30 * DAY)
+    .describe("how long a domain that was given up is nobody else's"),
   CHALLENGES_PER_MINUTE: integerSetting({ min: 1, max: 1_000_000 })
     .default(60)
     .describe('requests to /oauth/challenge by one address in a minute'),
@@ -84,5 +128,8 @@ export const configurationSchema = z.object({
   PAGE_REQUESTS_PER_MINUTE: integerSetting({ min: 1, max: 1_000_000 })
     .default(300)
     .describe('requests to the hosted pages and /oauth/authorize by one address in a minute'),
+  HOST_LOOKUPS_PER_MINUTE: integerSetting({ min: 1, max: 10_000_000 })
+    .default(6000)
+    .describe('requests to /v1/hosts by one address in a minute'),
 })
 export type Configuration = z.infer<typeof configurationSchema>

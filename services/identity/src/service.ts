@@ -2,15 +2,26 @@
 import { createUuidV7 } from '@meridian/database/uuid-v7'
 import { ConfigurationError } from '@meridian/service-kit/configuration'
 import type { Logger } from '@meridian/service-kit/logger'
+import { startMetricsListener } from '@meridian/service-kit/metrics'
 import { buildApp } from './app.ts'
+import { startSealing } from './audit/keep-sealing.ts'
 import { startCommandSocket } from './cli/command-socket.ts'
 import type { Configuration } from './config.ts'
 import type { Deps } from './deps.ts'
+import { startEndingSupport } from './directory/end-overdue-support.ts'
+import { measureRegions } from './directory/measure-regions.ts'
+import { startPurgingOrganizations } from './directory/purge-organizations.ts'
+import { startDomainChecks } from './directory/recheck-domains.ts'
 import { applyRegistry, type Registry, registrySchema } from './directory/registry.ts'
+import { startJobWorker } from './directory/run-jobs.ts'
+import { createTxtResolver } from './directory/txt-records.ts'
+import { startWatchingRegions } from './directory/watch-regions.ts'
+import { createCheckpointSigner } from './keys/checkpoint-signature.ts'
 import { keepKeySet } from './keys/keep-key-set.ts'
 import { startKeyRotation } from './keys/keep-rotating.ts'
 import { startOutboxWorker } from './mail/outbox.ts'
 import { createSmtpSender } from './mail/smtp.ts'
+import { createIdentityMetrics } from './metrics.ts'
 import type { RandomBytes } from './secrets/secrets.ts'
 import { startPurging } from './sessions/purging.ts'
 import type { Settings } from './settings.ts'
@@ -48,8 +59,10 @@ export async function startIdentityService(
     const settings = settingsOf(configuration)
     const keys = await keepKeySet({ db, secrets, randomBytes, now, log })
     stops.push(() => keys.stop())
+    const resolveTxt = createTxtResolver(configuration.DNS_SERVERS)
     const makeId = createUuidV7({ now, randomBytes })
-    const deps: Deps = { db, settings, secrets, keySet: keys.current, makeId, randomBytes, log }
+    const metrics = createIdentityMetrics()
+    const deps: Deps = { db, settings, secrets, keySet: keys.current, makeId, randomBytes, resolveTxt, log, metrics }
     const rotation = startKeyRotation(deps)
     stops.push(() => rotation.stop())
     const smtp = createSmtpSender({
@@ -61,8 +74,20 @@ export async function startIdentityService(
     const { sendMail } = smtp
     const outbox = startOutboxWorker({ db, secrets, sendMail, productName: settings.productName, log })
     stops.push(() => outbox.stop())
-    const purging = startPurging({ db, log })
+    const organizations = startPurgingOrganizations(deps)
+    stops.push(() => organizations.stop())
+    const purging = startPurging(deps)
     stops.push(() => purging.stop())
+    const support = startEndingSupport(deps)
+    stops.push(() => support.stop())
+    const domainChecks = startDomainChecks(deps)
+    stops.push(() => domainChecks.stop())
+    const sealing = startSealing({ ...deps, signCheckpoint: createCheckpointSigner(deps) })
+    stops.push(() => sealing.stop())
+    const jobs = startJobWorker(deps)
+    stops.push(() => jobs.stop())
+    const regions = startWatchingRegions(deps)
+    stops.push(() => regions.stop())
     const commands = await startCommandSocket(deps, configuration.DATA_FOLDER)
     stops.push(() => commands.stop())
     const app = await buildApp(deps, {
@@ -70,9 +95,21 @@ export async function startIdentityService(
       challengesPerMinute: configuration.CHALLENGES_PER_MINUTE,
       tokenRequestsPerMinute: configuration.TOKEN_REQUESTS_PER_MINUTE,
       pageRequestsPerMinute: configuration.PAGE_REQUESTS_PER_MINUTE,
+      hostLookupsPerMinute: configuration.HOST_LOOKUPS_PER_MINUTE,
     })
     const url = await app.listen({ host: configuration.HOST, port: configuration.PORT })
     stops.push(() => app.close())
+    if (configuration.METRICS_PORT !== undefined) {
+      metrics.all.addProcess()
+      metrics.all.beforeReading(() => measureRegions(deps))
+      const listener = await startMetricsListener(metrics.all, {
+        host: configuration.METRICS_HOST,
+        port: configuration.METRICS_PORT,
+        log,
+      })
+      stops.push(() => listener.stop())
+      log.info({ url: listener.url }, 'metrics')
+    }
     return { url, stop }
   } catch (error) {
     await stop()
@@ -115,6 +152,19 @@ export function settingsOf(configuration: Configuration): Settings {
     emailChangeUndoSeconds: configuration.EMAIL_CHANGE_UNDO_SECONDS,
     keyActiveSeconds: configuration.KEY_ACTIVE_SECONDS,
     keyStagedSeconds: configuration.KEY_STAGED_SECONDS,
+    invitationTtlSeconds: configuration.INVITATION_TTL_SECONDS,
+    invitationResendSeconds: configuration.INVITATION_RESEND_SECONDS,
+    invitationMailsPerDay: configuration.INVITATION_MAILS_PER_DAY,
+    invitationsPerDay: configuration.INVITATIONS_PER_DAY,
+    invitationsPendingMax: configuration.INVITATIONS_PENDING_MAX,
+    deletionGraceSeconds: configuration.DELETION_GRACE_SECONDS,
+    slugQuarantineSeconds: configuration.SLUG_QUARANTINE_SECONDS,
+    feedRetentionSeconds: configuration.FEED_RETENTION_SECONDS,
+    baseDomain: configuration.BASE_DOMAIN,
+    domainsMax: configuration.DOMAINS_MAX,
+    domainGraceSeconds: configuration.DOMAIN_GRACE_SECONDS,
+    domainLapseSeconds: configuration.DOMAIN_LAPSE_SECONDS,
+    domainQuarantineSeconds: configuration.DOMAIN_QUARANTINE_SECONDS,
     mailFrom: configuration.MAIL_FROM,
     productName: configuration.PRODUCT_NAME,
   }

@@ -27,6 +27,29 @@ export type Settings = {
   readonly keyActiveSeconds: number
   /** Least time that a signing key is published before it signs. */
   readonly keyStagedSeconds: number
+  readonly invitationTtlSeconds: number
+  /** Between two mails of the same invitation. */
+  readonly invitationResendSeconds: number
+  /** To one address, of all organizations together. */
+  readonly invitationMailsPerDay: number
+  /** Per organization. */
+  readonly invitationsPerDay: number
+  /** Per organization. */
+  readonly invitationsPendingMax: number
+  /** From an organization's deletion to its purge. */
+  readonly deletionGraceSeconds: number
+  /** How long a slug that was given up is nobody else's. */
+  readonly slugQuarantineSeconds: number
+  readonly feedRetentionSeconds: number
+  /** Of `<slug>.<base domain>`, a host of every organization that leads to its home region. */
+  readonly baseDomain: string | undefined
+  /** Per organization. */
+  readonly domainsMax: number
+  /** Without its TXT record a domain is served, and kept, so long. */
+  readonly domainGraceSeconds: number
+  readonly domainLapseSeconds: number
+  /** How long a domain that was given up is nobody else's. */
+  readonly domainQuarantineSeconds: number
   readonly mailFrom: string
   readonly productName: string
 }

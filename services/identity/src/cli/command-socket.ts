@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Logger } from '@meridian/service-kit/logger'
 import { z } from 'zod'
-import type { CommandDeps } from './command.ts'
-import { CommandError, isCommandName, runCommand } from './commands.ts'
+import { type CommandDeps, CommandError } from './command.ts'
+import { isCommandName, runCommand } from './commands.ts'
+import { lineOf, readLines } from './lines.ts'
 
 /** A socket's path may have some hundred bytes; a longer one moves to the system's temporary folder. */
 const MAX_PATH_BYTES = 100
-const MAX_BODY_BYTES = 64 * 1024 * 1024
 
 export function commandSocketPath(dataFolder: string): string {
   const path = join(resolve(dataFolder), 'command.sock')
@@ -21,7 +21,7 @@ export function commandSocketPath(dataFolder: string): string {
   return join(tmpdir(), `meridian-${name}`, 'command.sock')
 }
 
-const bodySchema = z.strictObject({ command: z.string(), input: z.unknown() })
+const firstLineSchema = z.strictObject({ command: z.string(), input: z.unknown() })
 
 export async function startCommandSocket(
   deps: CommandDeps & { readonly log: Logger },
@@ -33,9 +33,11 @@ export async function startCommandSocket(
   const server = createServer((request, response) => {
     serve(deps, request, response).catch((error: unknown) => {
       deps.log.error({ err: error }, 'a command failed')
-      endWith(response, { error: 'The command failed; the log of the service says why.' })
+      endWith(response, { error: 'The command failed; the log of the service says why.', isUsage: false })
     })
   })
+  // What streams in may take its time.
+  server.requestTimeout = 0
   const previousMask = process.umask(0o177)
   await new Promise<void>((done, failed) => {
     server.once('error', failed)
@@ -51,33 +53,25 @@ export async function startCommandSocket(
   }
 }
 
-/** Answers with one JSON object a line: progress while it runs, then the result or the error. */
+/** Answers while it runs: progress and what the command tells, then the result or the error. */
 async function serve(deps: CommandDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  response.writeHead(200, { 'content-type': 'application/x-ndjson' })
-  const parsed = bodySchema.safeParse(JSON.parse(await readBody(request)))
-  if (!parsed.success || !isCommandName(parsed.data.command)) return endWith(response, { error: 'Unknown command.' })
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' }).flushHeaders()
+  const given = readLines(request)
+  const first = firstLineSchema.safeParse((await given.next()).value)
+  if (!first.success || !isCommandName(first.data.command)) {
+    return endWith(response, { error: 'Unknown command.', isUsage: true })
+  }
+  const onProgress = (done: number, total: number) => response.write(lineOf({ progress: { done, total } }))
+  const tell = (line: object) => response.write(lineOf({ line }))
   try {
-    const result = await runCommand(deps, parsed.data.command, parsed.data.input, (done, total) => {
-      response.write(`${JSON.stringify({ progress: { done, total } })}\n`)
-    })
-    endWith(response, { result })
+    const { command, input } = first.data
+    endWith(response, { result: await runCommand(deps, command, input, onProgress, { given, tell }) })
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
-    endWith(response, { error: error.message })
+    endWith(response, { error: error.message, isUsage: error.isUsage })
   }
 }
 
 function endWith(response: ServerResponse, line: object): void {
-  response.end(`${JSON.stringify(line)}\n`)
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.byteLength
-    if (bytes > MAX_BODY_BYTES) throw new Error('the input is too large')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
+  response.end(lineOf(line))
 }

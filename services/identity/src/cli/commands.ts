@@ -1,40 +1,28 @@
 // The operator's commands. They run inside the service (over its socket) or in a process of their own; either way
 // through the same features as everything else.
-import { emailAddressSchema } from '@meridian/protocol/email-address'
-import { displayNameSchema } from '@meridian/protocol/orgs'
 import { z } from 'zod'
-import { appointFirstSysAdmin } from '../directory/appoint-sys-admin.ts'
-import { directoryDocumentSchema, importDirectory } from '../directory/import-directory.ts'
 import { Refusal } from '../refusal.ts'
-import { declareRestored } from '../sessions/restored.ts'
-import { type CommandDeps, command, type Progress } from './command.ts'
+import { AUDIT_COMMANDS } from './audit-commands.ts'
+import { type Command, type CommandDeps, CommandError, type Lines, type Progress } from './command.ts'
+import { IMPORT_COMMANDS } from './import-commands.ts'
 import { KEY_COMMANDS } from './key-commands.ts'
+import { ORG_COMMANDS } from './org-commands.ts'
+import { rehearsalOf } from './rehearse.ts'
+import { SERVICE_COMMANDS } from './service-commands.ts'
+import { SYNC_COMMANDS } from './sync-commands.ts'
+import { SYS_ADMIN_COMMANDS } from './sys-admin-commands.ts'
+import { USER_COMMANDS } from './user-commands.ts'
 
+/** A name of two words belongs to the group that its first word names. */
 export const COMMANDS = {
-  'create-sys-admin': command({
-    summary: 'appoints the first sys-admin; works once per installation',
-    usage: 'create-sys-admin --email ADDRESS --name NAME [--dry-run]',
-    input: z.strictObject({ email: emailAddressSchema, name: displayNameSchema, dryRun: z.boolean().default(false) }),
-    run: async (deps, { dryRun, ...person }) =>
-      dryRun ? { would_appoint: person.email } : { user_id: (await appointFirstSysAdmin(deps, person)).userId },
-  }),
-  import: command({
-    summary: 'brings in organizations, people and memberships from a JSON file; what is there already stays',
-    usage: 'import FILE [--dry-run]',
-    input: z.strictObject({ document: directoryDocumentSchema, dryRun: z.boolean().default(false) }),
-    run: async (deps, { document, dryRun }, onProgress) => {
-      const report = await importDirectory(deps, document, { isDryRun: dryRun, onProgress })
-      return { dry_run: dryRun, ...report }
-    },
-  }),
-  restored: command({
-    summary:
-      'to be run after the database was restored from a backup, before it serves: ends older refresh tokens quietly',
-    usage: 'restored [--dry-run]',
-    input: z.strictObject({ dryRun: z.boolean().default(false) }),
-    run: (deps, { dryRun }) => declareRestored(deps, dryRun),
-  }),
+  ...SYS_ADMIN_COMMANDS,
+  ...ORG_COMMANDS,
+  ...USER_COMMANDS,
+  ...IMPORT_COMMANDS,
   ...KEY_COMMANDS,
+  ...AUDIT_COMMANDS,
+  ...SYNC_COMMANDS,
+  ...SERVICE_COMMANDS,
 } as const
 
 export type CommandName = keyof typeof COMMANDS
@@ -43,9 +31,12 @@ export function isCommandName(name: string): name is CommandName {
   return Object.hasOwn(COMMANDS, name)
 }
 
-export class CommandError extends Error {
-  override readonly name = 'CommandError'
+export function commandOf(name: CommandName): Command<z.ZodType> {
+  return COMMANDS[name] as Command<z.ZodType>
 }
+
+const NO_LINES: Lines = { given: { [Symbol.asyncIterator]: nothing }, tell: () => {} }
+async function* nothing(): AsyncGenerator<never> {}
 
 /** Parses the input and runs the command. Throws CommandError with a text for the operator. */
 export async function runCommand(
@@ -53,17 +44,32 @@ export async function runCommand(
   name: CommandName,
   input: unknown,
   onProgress: Progress,
+  lines: Lines = NO_LINES,
 ): Promise<Record<string, unknown>> {
-  const { input: schema, run, usage } = COMMANDS[name]
+  const { input: schema, run, usage, isRehearsable } = commandOf(name)
   const parsed = schema.safeParse(input)
   if (!parsed.success) {
     const wrong = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || 'input'}: ${issue.message}`)
-    throw new CommandError(`Wrong input:\n${wrong.join('\n')}\nUsage: meridian ${usage}`)
+    throw new CommandError(`Wrong input:\n${wrong.join('\n')}\nUsage: meridian ${usage}`, { isUsage: true })
   }
   try {
-    return await run(deps, parsed.data as never, onProgress)
+    if (!isRehearsable) return await run(deps, parsed.data, onProgress, lines)
+    const { dryRun } = dryRunSchema.parse(parsed.data)
+    const rehearsed = dryRun ? { ...deps, db: rehearsalOf(deps.db) } : deps
+    return { dry_run: dryRun, ...(await run(rehearsed, parsed.data, onProgress, lines)) }
   } catch (error) {
-    if (error instanceof Refusal) throw new CommandError(`Refused: ${error.message}.`)
+    if (error instanceof Refusal) throw new CommandError(refusedText(error))
     throw error
   }
+}
+
+const dryRunSchema = z.object({ dryRun: z.boolean() })
+
+function refusedText({ message, detail, members }: Refusal): string {
+  const rest = Object.entries(members).map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
+  return [
+    `Refused: ${message}.`,
+    ...(detail === undefined ? [] : [`  ${detail}`]),
+    ...rest.map((line) => `  ${line}`),
+  ].join('\n')
 }

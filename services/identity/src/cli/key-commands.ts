@@ -83,7 +83,7 @@ export const KEY_COMMANDS = {
   'keys list': command({
     summary: 'shows the signing keys, and what a staged one waits for',
     usage: 'keys list',
-    input: z.strictObject({ dryRun: z.boolean().default(false) }),
+    input: z.strictObject({}),
     run: async (deps) => {
       const view = await readKeys(deps)
       return {

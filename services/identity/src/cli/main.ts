@@ -1,122 +1,92 @@
-// `meridian …`: the operator's command line. Talks to the running service where there is one, else opens the
+// `meridian …`: the operator's command line. Has the running service do the work where there is one, else opens the
 // database itself. Beside the service's main.ts the only reader of the environment.
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { createUuidV7 } from '@meridian/database/uuid-v7'
 import { parseConfiguration } from '@meridian/service-kit/configuration'
 import { z } from 'zod'
 import { configurationSchema } from '../config.ts'
 import { openIdentityStore } from '../store/open-store.ts'
 import { askService } from './ask-service.ts'
-import type { CommandDeps } from './command.ts'
-import { COMMANDS, CommandError, type CommandName, isCommandName, runCommand } from './commands.ts'
+import { type CommandDeps, CommandError, type Prepared } from './command.ts'
+import { readCommandLine } from './command-line.ts'
+import { type CommandName, commandOf, runCommand } from './commands.ts'
+import { createProgress } from './progress-text.ts'
+import { resultText } from './result-text.ts'
 
-const HELP = `Usage: meridian COMMAND [OPTIONS]
+const { SEAL_KEYS, TOKEN_KEYS, OTP_KEYS, ...shape } = configurationSchema.shape
+const commandSettingsSchema = z.object({
+  SEAL_KEYS: SEAL_KEYS.optional(),
+  TOKEN_KEYS: TOKEN_KEYS.optional(),
+  OTP_KEYS: OTP_KEYS.optional(),
+  KEY_ACTIVE_SECONDS: shape.KEY_ACTIVE_SECONDS,
+  KEY_STAGED_SECONDS: shape.KEY_STAGED_SECONDS,
+  DELETION_GRACE_SECONDS: shape.DELETION_GRACE_SECONDS,
+  SLUG_QUARANTINE_SECONDS: shape.SLUG_QUARANTINE_SECONDS,
+})
 
-Commands:
-${Object.values(COMMANDS)
-  .map(({ usage, summary }) => `  ${usage}\n      ${summary}`)
-  .join('\n')}
+async function* NO_LINES(): AsyncGenerator<never> {}
+const warn = (text: string) => void process.stderr.write(text)
+const onProgress = createProgress({ isTerminal: process.stderr.isTTY, write: warn, now: Date.now })
 
-Options:
-  --json      prints the result as JSON
-  --dry-run   says what would be done, and does nothing
-  --help      prints this
-
-DATA_FOLDER names the service's data folder (default .data/identity), DATABASE_URL its PostgreSQL.
-`
-
-const { SEAL_KEYS, KEY_ACTIVE_SECONDS, KEY_STAGED_SECONDS } = configurationSchema.shape
-const keySettingsSchema = z.object({ SEAL_KEYS: SEAL_KEYS.optional(), KEY_ACTIVE_SECONDS, KEY_STAGED_SECONDS })
-
-function readInput(name: CommandName, args: readonly string[]): { input: unknown; isJson: boolean } {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      email: { type: 'string' },
-      name: { type: 'string' },
-      alg: { type: 'string' },
-      emergency: { type: 'boolean' },
-      'dry-run': { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-    },
-  })
-  const { json: isJson, 'dry-run': dryRun, ...given } = values
-  if (name !== 'import') return { input: { ...given, dryRun }, isJson }
-  const [file] = positionals
-  if (file === undefined) throw new CommandError(`Name the file.\nUsage: meridian ${COMMANDS.import.usage}`)
-  return { input: { document: JSON.parse(readFileSync(file, 'utf8')), dryRun }, isJson }
-}
-
-async function runHere(name: CommandName, input: unknown, folder: string, url: string | undefined) {
+async function runHere(name: CommandName, { input, lines, onLine }: Prepared, folder: string, url: string | undefined) {
   const db = await openIdentityStore({ url, embedded: { folder } })
   try {
-    const makeId = createUuidV7({ now: Date.now, randomBytes })
-    return await runCommand({ db, makeId, randomBytes, ...readKeySettings() }, name, input, showProgress)
+    const deps = { db, makeId: createUuidV7({ now: Date.now, randomBytes }), randomBytes, ...readSettings() }
+    const streams = { given: (lines ?? NO_LINES)(), tell: (line: object) => onLine?.(line) }
+    return await runCommand(deps, name, input, onProgress, streams)
   } finally {
     await db.close()
   }
 }
 
-/** The service's own settings for keys; only commands that make keys need SEAL_KEYS. */
-function readKeySettings(): Pick<CommandDeps, 'secrets' | 'settings'> {
-  const configuration = parseConfiguration(keySettingsSchema, process.env)
-  const sealKeys = configuration.SEAL_KEYS
+/** The service's own settings, where it does not run; only some commands need its keys. */
+function readSettings(): Pick<CommandDeps, 'secrets' | 'settings'> {
+  const configuration = parseConfiguration(commandSettingsSchema, process.env)
+  const needed = <T>(name: string, keys: T | undefined): T => {
+    if (keys === undefined) throw new CommandError(`No service runs here, so this command needs ${name}.`)
+    return keys
+  }
   return {
     settings: {
       keyActiveSeconds: configuration.KEY_ACTIVE_SECONDS,
       keyStagedSeconds: configuration.KEY_STAGED_SECONDS,
+      deletionGraceSeconds: configuration.DELETION_GRACE_SECONDS,
+      slugQuarantineSeconds: configuration.SLUG_QUARANTINE_SECONDS,
     },
     secrets: {
       get sealKeys() {
-        if (sealKeys === undefined) throw new CommandError('No service runs here, so this command needs SEAL_KEYS.')
-        return sealKeys
+        return needed('SEAL_KEYS', configuration.SEAL_KEYS)
+      },
+      get tokenKeys() {
+        return needed('TOKEN_KEYS', configuration.TOKEN_KEYS)
+      },
+      get otpKeys() {
+        return needed('OTP_KEYS', configuration.OTP_KEYS)
       },
     },
   }
 }
 
-function showProgress(done: number, total: number): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${total}${done === total ? '\n' : ''}`)
-}
-
-/** One line a value; a list of objects is one line each. */
-function textOf(result: Readonly<Record<string, unknown>>): string {
-  const lines = Object.entries(result).flatMap(([key, value]) => {
-    if (!Array.isArray(value)) return [`${key}: ${String(value)}`]
-    return [`${key}:${value.length === 0 ? ' none' : ''}`, ...value.map((item: unknown) => `  ${itemText(item)}`)]
-  })
-  return `${lines.join('\n')}\n`
-}
-
-function itemText(item: unknown): string {
-  if (typeof item !== 'object' || item === null) return String(item)
-  const parts = Object.entries(item).map(([name, value]) => `${name} ${[value].flat().join(', ') || 'nothing'}`)
-  return parts.join(' · ')
-}
-
 async function main(argv: readonly string[]): Promise<number> {
-  const [first = '--help', second] = argv
-  const name = first === 'keys' ? `keys ${second ?? ''}`.trim() : first
-  const args = argv.slice(name.split(' ').length)
-  if (argv.includes('--help') || argv.includes('-h') || argv.length === 0) {
-    process.stdout.write(HELP)
+  const typed = readCommandLine(argv)
+  if ('help' in typed) {
+    process.stdout.write(typed.help)
     return 0
   }
-  if (!isCommandName(name)) throw new CommandError(`There is no command "${name}". Try: meridian --help`)
-  const { input, isJson } = readInput(name, args)
+  const { name, given, isJson } = typed
+  const prepared = (await commandOf(name).prepare?.(given, warn)) ?? { input: given }
   const folder = process.env['DATA_FOLDER'] ?? '.data/identity'
-  const answered = await askService(folder, name, input, showProgress)
-  const result = answered ?? (await runHere(name, input, folder, process.env['DATABASE_URL']))
-  process.stdout.write(isJson ? `${JSON.stringify(result)}\n` : textOf(result))
-  return 0
+  const answered = await askService(folder, name, prepared, onProgress)
+  const done = answered ?? (await runHere(name, prepared, folder, process.env['DATABASE_URL']))
+  const end = await prepared.finish?.(done)
+  const result = { ...done, ...end?.result }
+  process.stdout.write(isJson ? `${JSON.stringify(result)}\n` : resultText(result))
+  return end?.isRefused ? 1 : 0
 }
 
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = 1
+  process.exitCode = error instanceof CommandError && error.isUsage ? 2 : 1
 }

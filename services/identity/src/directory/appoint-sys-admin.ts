@@ -4,7 +4,8 @@ import type { Deps } from '../deps.ts'
 import { Refusal } from '../refusal.ts'
 import { ALL_SESSIONS, endSessions } from '../store/end-sessions.ts'
 import { isMembershipOfSysAdmin } from '../store/organizations.ts'
-import { appointSysAdmin, countSysAdminsForUpdate, findUserByEmail, insertUserIfAbsent } from '../store/users.ts'
+import { appointSysAdmin, countSysAdminsForUpdate } from '../store/sys-admins.ts'
+import { findUserByEmail, insertUserIfAbsent } from '../store/users.ts'
 
 /**
  * Appoints the first sys-admin: once per installation, however many ask at the same time. Throws Refusal

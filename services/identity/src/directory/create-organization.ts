@@ -1,28 +1,29 @@
 // Provisioning: an organization, its regions and its first manager, in one transaction. Only sys-admins get here.
 import { withTransaction } from '@meridian/database/transaction'
 import { orgIdSchema, userIdSchema } from '@meridian/protocol/ids'
-import type { Org, OrgCreate } from '@meridian/protocol/orgs'
+import type { Org, OrgCreate } from '@meridian/protocol/org-create'
 import { type Origin, recordAudit } from '../audit/record.ts'
-import type { Deps } from '../deps.ts'
 import { Refusal } from '../refusal.ts'
 import type { IdentityDb } from '../store/open-store.ts'
 import {
-  insertMemberships,
+  insertManager,
   insertOrganization,
   isMembershipOfSysAdmin,
   isSlugTaken,
   listActiveRegionCodes,
 } from '../store/organizations.ts'
-import { findUserByEmail, insertUserIfAbsent } from '../store/users.ts'
+import { requireActingSysAdmin } from './acting-sys-admin.ts'
 import { answerOnce } from './answer-once.ts'
+import { type Actor, byActor } from './by-actor.ts'
+import { grantFirstLicence } from './entitlements.ts'
+import { type AppointingDeps, lockManagerToBe, ofSysAdmin, tellManager } from './first-manager.ts'
 
-type Provisioning = Pick<Deps, 'db' | 'makeId'>
-
-export type Actor = { readonly userId: string; readonly clientId: string; readonly sessionId: string }
-
-/** Throws Refusal: unknown_region, slug_taken, email_taken, sys_admin_cannot_be_member, idempotency_key_reused. */
+/**
+ * Throws Refusal: unknown_region, slug_taken, email_taken, conflict, sys_admin_cannot_be_member, INVALID_MODULE,
+ * ENHANCEMENT_REQUIRES_STANDALONE, idempotency_key_reused.
+ */
 export async function createOrganization(
-  deps: Provisioning,
+  deps: AppointingDeps,
   actor: Actor,
   request: OrgCreate,
   idempotencyKey: string | undefined,
@@ -35,23 +36,23 @@ export async function createOrganization(
     )
   } catch (error) {
     if (isSlugTaken(error)) throw new Refusal('slug_taken', 'the slug is taken', 'Choose another slug.')
-    if (isMembershipOfSysAdmin(error))
-      throw new Refusal('sys_admin_cannot_be_member', 'the first manager is a sys-admin')
-    throw error
+    throw isMembershipOfSysAdmin(error) ? ofSysAdmin() : error
   }
 }
 
 async function provision(
-  deps: Provisioning,
+  deps: AppointingDeps,
   db: IdentityDb,
   actor: Actor,
   request: OrgCreate,
   origin: Origin,
 ): Promise<Org> {
+  await requireActingSysAdmin(db, actor)
   const known = await listActiveRegionCodes(db)
   const unknown = request.regions.find((code) => !known.has(code))
   if (unknown !== undefined)
     throw new Refusal('unknown_region', 'a region that is not active', 'regions: names an unknown region')
+  const userId = await lockManagerToBe(deps, db, request.first_manager)
   const orgId = orgIdSchema.parse(deps.makeId())
   await insertOrganization(db, {
     id: orgId,
@@ -62,29 +63,12 @@ async function provision(
     subscriptionTier: request.subscription_tier,
     regions: request.regions,
   })
-  const { email, name } = request.first_manager
-  await insertUserIfAbsent(db, { id: deps.makeId(), email, name })
-  const manager = await findUserByEmail(db, email)
-  if (manager === null)
-    throw new Refusal(
-      'email_taken',
-      'somebody may still have this address back',
-      'first_manager: the address is held for whoever had it lately',
-    )
-  await insertMemberships(
-    db,
-    request.regions.map((region) => ({ id: deps.makeId(), userId: manager.id, orgId, region, role: 'manager' })),
-  )
-  await recordAudit(db, deps.makeId, 'organization.created', {
-    outcome: 'success',
-    requestId: origin.requestId,
-    ip: origin.ip,
-    actorUserId: actor.userId,
-    clientId: actor.clientId,
-    sessionId: actor.sessionId,
-    orgId,
-    details: { regions: request.regions, first_manager: manager.id },
-  })
+  await insertManager(db, deps.makeId, { userId, orgId, regions: request.regions })
+  await tellManager(deps, db, request.first_manager.email, request.name)
+  await grantFirstLicence(db, orgId, request.modules)
+  const { regions, modules } = request
+  const event = { ...byActor(actor, origin), orgId, details: { regions, modules, first_manager: userId } }
+  await recordAudit(db, deps.makeId, 'organization.created', { ...event, outcome: 'success' })
   return {
     id: orgId,
     slug: request.slug,
@@ -92,7 +76,7 @@ async function provision(
     status: 'active',
     subscription_tier: request.subscription_tier,
     regions: [...request.regions],
-    first_manager: { id: userIdSchema.parse(manager.id) },
+    first_manager: { id: userIdSchema.parse(userId) },
     version: 1,
   }
 }

@@ -26,9 +26,10 @@ import {
 } from '../store/client-registrations.ts'
 import type { IdentityDb } from '../store/open-store.ts'
 import { findActiveApiUrl } from '../store/regions.ts'
+import { requireActingSysAdmin } from './acting-sys-admin.ts'
 import { answerOnce } from './answer-once.ts'
+import type { Actor } from './by-actor.ts'
 import { presentClient, storedClientOf } from './client-registration.ts'
-import type { Actor } from './create-organization.ts'
 import { endSessionsOfDeletedClients } from './end-deleted-clients.ts'
 
 type ManagingDeps = Pick<Deps, 'db' | 'makeId' | 'randomBytes' | 'secrets'>
@@ -77,6 +78,7 @@ async function register(
   registration: ClientRegistration,
   origin: Origin,
 ): Promise<{ client: RegisteredClient; sealedSecret: string | null }> {
+  await requireActingSysAdmin(db, actor)
   await assertNarrow(db, registration)
   assertKeys(registration)
   const secret = hasSecret(registration) ? makeSecret(deps) : null
@@ -98,6 +100,7 @@ export async function changeClient(
   origin: Origin,
 ): Promise<RegisteredClient> {
   return withTransaction(deps.db, async (db) => {
+    await requireActingSysAdmin(db, actor)
     await assertNarrow(db, registration)
     assertKeys(registration)
     const alike = hasSecret(registration) ? SECRET_METHODS : ([registration.auth_method] as const)
@@ -117,6 +120,7 @@ export async function deleteClient(
   origin: Origin,
 ): Promise<void> {
   await withTransaction(deps.db, async (db) => {
+    await requireActingSysAdmin(db, actor)
     if (!(await deleteRegistration(db, id, expected))) throw await refusalOf(db, id, expected)
     await recordChange(deps, db, 'client.deleted', id, actor, origin)
   })
@@ -137,6 +141,7 @@ export async function rotateClientSecret(
 ): Promise<ClientSecret> {
   const secret = makeSecret(deps)
   return withTransaction(deps.db, async (db) => {
+    await requireActingSysAdmin(db, actor)
     if (!(await replaceSecret(db, id, sha256(secret), expected))) {
       throw await refusalOf(db, id, expected, 'This client authenticates without a secret')
     }

@@ -1,12 +1,14 @@
-// The clients and regions that the operator's configuration names; the database follows it at every start.
+// The clients, regions and modules that the operator's configuration names; the database follows it at every start.
 import { withTransaction } from '@meridian/database/transaction'
 import { configuredClientSchema, isNarrow, originSchema } from '@meridian/protocol/clients'
 import { regionCodeSchema } from '@meridian/protocol/ids'
+import { configuredModulesSchema } from '@meridian/protocol/modules'
 import { ConfigurationError } from '@meridian/service-kit/configuration'
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { listApiClientIds } from '../store/client-registrations.ts'
 import { replaceClients } from '../store/clients.ts'
+import { replaceModules } from '../store/modules.ts'
 import { replaceRegions } from '../store/regions.ts'
 import { storedClientOf } from './client-registration.ts'
 import { endSessionsOfDeletedClients } from './end-deleted-clients.ts'
@@ -21,8 +23,15 @@ const regionSchema = z.strictObject({
 })
 
 export const registrySchema = z
-  .strictObject({ regions: z.array(regionSchema).min(1), clients: z.array(configuredClientSchema).min(1) })
+  .strictObject({
+    regions: z.array(regionSchema).min(1),
+    clients: z.array(configuredClientSchema).min(1),
+    modules: configuredModulesSchema.default([]),
+  })
   .refine((registry) => isUnique(registry.regions.map((region) => region.code)), { error: 'a region is named twice' })
+  .refine((registry) => isUnique(registry.regions.map((region) => region.host_suffix)), {
+    error: 'two regions have one host_suffix',
+  })
   .refine((registry) => isUnique(registry.clients.map((client) => client.id)), { error: 'a client is named twice' })
   .refine(regionClientsAreNarrow, { error: "a region's client may only have its own region's api_url as its resource" })
 export type Registry = z.infer<typeof registrySchema>
@@ -39,7 +48,7 @@ function regionClientsAreNarrow(registry: { regions: readonly { code: string; ap
 }
 
 /**
- * Makes the database's regions and clients those of the registry; what it no longer names stops working. Throws
+ * Makes the database's regions, modules and clients those of the registry; what it no longer names stops working. Throws
  * ConfigurationError where it names a client that was registered through the API: it must not change hands unseen.
  */
 export async function applyRegistry(deps: Pick<Deps, 'db'>, registry: Registry): Promise<void> {
@@ -60,6 +69,7 @@ export async function applyRegistry(deps: Pick<Deps, 'db'>, registry: Registry):
       throw new ConfigurationError(taken.map((id) => `REGISTRY: clients: ${id} is registered through the API`))
     }
     await replaceRegions(db, regions)
+    await replaceModules(db, registry.modules)
     return await replaceClients(db, clients)
   })
   await endSessionsOfDeletedClients(deps, deleted)

@@ -25,7 +25,9 @@ export async function authenticateClient(
   const clientId = clientIdSchema.safeParse(presented.clientId)
   const client = clientId.success ? await findClient(deps.db, clientId.data) : undefined
   if (client === undefined) throw new Refusal('invalid_client', 'unknown client')
-  if (client.authMethod !== presented.method) throw new Refusal('invalid_client', 'another authentication method')
+  const actor = { userId: null, clientId: client.id, sessionId: null }
+  if (client.authMethod !== presented.method)
+    throw new Refusal('invalid_client', 'another authentication method', undefined, { actor })
   switch (presented.method) {
     case 'none':
       break
@@ -35,7 +37,7 @@ export async function authenticateClient(
     case 'client_secret_basic':
     case 'client_secret_post':
       if (client.secretHash === null || !macMatches(sha256(presented.proof), client.secretHash)) {
-        throw new Refusal('invalid_client', 'wrong secret')
+        throw new Refusal('invalid_client', 'wrong secret', undefined, { actor })
       }
   }
   return client

@@ -1,11 +1,17 @@
 // The token endpoint as a pipeline: (1) the client is authenticated, (2) it may use the grant, (3) the grant proves
 // who acts and where, re-reading all of it, (4) tokens are minted, and a session's first one for a context is noted,
 // (5) the answer is put together. A grant fills step 3 and cannot skip another.
-import type { TokenResponse } from '@meridian/protocol/oauth'
+import { ACCESS_TOKEN_TYPE_URI, type TokenResponse } from '@meridian/protocol/oauth'
 import type { TokenRequest } from '@meridian/protocol/oauth-requests'
 import { assertGrantAllowed } from '../directory/client-rules.ts'
 import { pinSigningKeys } from '../keys/keep-key-set.ts'
-import { type MintedAccessToken, mintAccountToken, mintClientToken, mintRegionToken } from '../sessions/access-token.ts'
+import {
+  type MintedAccessToken,
+  mintAccountToken,
+  mintClientToken,
+  mintRegionToken,
+  mintSupportToken,
+} from '../sessions/access-token.ts'
 import { type ContextUse, recordFirstToken } from '../sessions/first-token.ts'
 import { mintIdToken } from '../sessions/id-token.ts'
 import type { Client } from '../store/clients.ts'
@@ -48,6 +54,8 @@ function mintAccessToken(deps: GrantDeps, client: Client, proof: Proof): MintedA
       return mintAccountToken(deps, client.id, proof.scope, proof.signedIn)
     case 'region':
       return mintRegionToken(deps, client.id, proof.scope, proof.signedIn, proof.target)
+    case 'support':
+      return mintSupportToken(deps, client.id, proof.scope, proof.support)
     case 'client':
       return mintClientToken(deps, client.id, proof.scope, proof.nowSeconds)
   }
@@ -66,13 +74,14 @@ function answer(deps: GrantDeps, client: Client, proof: Proof, minted: MintedAcc
     scope: proof.scope,
   }
   if (proof.kind === 'client') return response
+  if (proof.kind === 'support' || (proof.kind === 'region' && proof.isExchange === true)) {
+    response.issued_token_type = ACCESS_TOKEN_TYPE_URI
+  }
+  if (proof.kind === 'support') return response
   if (proof.refreshToken !== undefined) response.refresh_token = proof.refreshToken
   if (proof.redeemed !== undefined && proof.scope.split(' ').includes('openid')) {
     response.id_token = mintIdToken(deps, client, proof.signedIn, proof.redeemed.nonce)
   }
   if (proof.kind === 'account') response.context = proof.context
-  if (proof.kind === 'region' && proof.isExchange === true) {
-    response.issued_token_type = 'urn:ietf:params:oauth:token-type:access_token'
-  }
   return response
 }

@@ -4,6 +4,7 @@ import type { Deps } from '../deps.ts'
 import { Refusal } from '../refusal.ts'
 import type { Client } from '../store/clients.ts'
 import type { ChosenContext, SignedIn, Target, WantedTarget } from '../store/mint-state.ts'
+import type { SupportMint } from '../store/support-admission.ts'
 
 export type GrantDeps = Pick<Deps, 'db' | 'settings' | 'secrets' | 'keySet' | 'makeId' | 'randomBytes' | 'log'>
 
@@ -35,6 +36,7 @@ export type Proof =
       readonly isExchange?: boolean
       readonly redeemed?: { readonly nonce: string | null }
     }
+  | { readonly kind: 'support'; readonly scope: string; readonly support: SupportMint }
   | { readonly kind: 'client'; readonly scope: string; readonly nowSeconds: number }
 
 type TargetParameters = { readonly resource?: string | undefined; readonly org_id?: string | undefined }

@@ -1,10 +1,11 @@
 // Token exchange (RFC 8693): an account token of this client for a region token of one organization in one region.
-// It neither rotates nor writes anything, so any number of tabs may do it at once. A region token is no subject
-// token here: a region can never act in the next one.
+// It neither rotates nor writes anything, so any number of tabs may do it at once; but for support access, each token of
+// which is noted. A region token is no subject token here: a region can never act in the next one.
 import { ACCESS_TOKEN_TYPE_URI } from '@meridian/protocol/oauth'
 import type { TokenRequestOf } from '@meridian/protocol/oauth-requests'
 import { Refusal } from '../refusal.ts'
 import { openAccountToken } from '../sessions/access-token.ts'
+import { admitSupport } from '../sessions/support-token.ts'
 import { readForExchange } from '../store/mint-state.ts'
 import { findSignedIn } from '../store/sessions.ts'
 import { type GrantContext, type GrantDeps, type Proof, targetOf } from './grant.ts'
@@ -35,7 +36,13 @@ export async function exchangeToken(
   }
   const live = await findSignedIn(deps.db, claims.sid, client.id)
   if (live === undefined || live.now >= claims.exp) throw new Refusal('invalid_grant', 'the subject token is over')
-  throw new Refusal('invalid_target', 'the target admits nobody')
+  if (live.platform_role === 'sys_admin') {
+    const wanted = { resource: target.resource, org: target.org }
+    const support = await admitSupport(deps, session, wanted, context.origin)
+    if (support !== undefined) return { kind: 'support', scope, support }
+  }
+  const actor = { userId: live.user_id, clientId: client.id, sessionId: live.session_id }
+  throw new Refusal('invalid_target', 'the target admits nobody', undefined, { actor })
 }
 
 function narrowed(held: string, wanted: string | undefined): string {

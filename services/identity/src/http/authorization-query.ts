@@ -12,13 +12,16 @@ export const PAGE_PATHS = {
   resend: '/sign-in/resend',
   account: '/sign-in/account',
   context: '/sign-in/context',
+  invitations: '/sign-in/invitations',
   cancel: '/sign-in/cancel',
 } as const
 
 const RESUMED = 'resumed'
+const INVITATIONS = 'invitations'
 const AUTHORIZATION_PARAMETERS: ReadonlySet<string> = new Set([
   ...Object.keys(authorizationRequestSchema.shape),
   RESUMED,
+  INVITATIONS,
 ])
 const LOGOUT_PARAMETERS: ReadonlySet<string> = new Set(Object.keys(logoutRequestSchema.shape))
 
@@ -76,4 +79,15 @@ export function resumeSilently(query: string): string {
 
 export function wasResumed(raw: RawParameters): boolean {
   return raw[RESUMED] === '1'
+}
+
+/** On from the invitations: those that are left are not offered again in this sign-in. */
+export function resumeAfterInvitations(query: string): string {
+  return resumeAfterChoice(query, { [INVITATIONS]: 'later' })
+}
+
+/** Whether the person is to be shown invitations: once after signing in, and where they could not go on otherwise. */
+export function offerOfInvitations(raw: RawParameters): 'now' | 'if_stuck' | 'never' {
+  if (raw[INVITATIONS] !== undefined) return 'never'
+  return wasResumed(raw) ? 'now' : 'if_stuck'
 }

@@ -6,6 +6,13 @@ import { openAccountToken, openClientToken } from '../sessions/access-token.ts'
 import type { SignedInPerson } from '../sessions/signed-in-person.ts'
 import { findSignedInPerson } from '../sessions/signed-in-person.ts'
 
+const signedIn = new WeakMap<FastifyRequest, SignedInPerson>()
+
+/** Whoever this request has been authenticated for by now. */
+export function findSignedInOf(request: FastifyRequest): SignedInPerson | undefined {
+  return signedIn.get(request)
+}
+
 const TOKEN = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i
 
 /** The bearer token of the Authorization header (RFC 6750 §2.1). */
@@ -36,6 +43,7 @@ export async function personOf(
   const person = await findSignedInPerson(deps.db, claims)
   if (person === undefined) throw new Refusal('invalid_token', 'expired, or its session is over')
   request.logFields = { ...request.logFields, user_id: person.userId, client_id: person.clientId }
+  signedIn.set(request, person)
   return person
 }
 

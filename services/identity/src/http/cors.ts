@@ -7,9 +7,12 @@ import { rememberAllowedOrigins } from '../directory/allowed-origins.ts'
 
 /** None on the pages and the authorization endpoint (RFC 9700 §2.6); public documents allow everybody by themselves. */
 function takesCrossOriginCalls(url: string): boolean {
-  return url.startsWith('/v1/') || CALLED_BY_BROWSERS.some((path) => url === path || url.startsWith(`${path}?`))
+  return (url.startsWith('/v1/') && !isPath(url, BRANDING)) || CALLED_BY_BROWSERS.some((path) => isPath(url, path))
 }
 
+const isPath = (url: string, path: string) => url === path || url.startsWith(`${path}?`)
+
+const BRANDING = '/v1/branding'
 const CALLED_BY_BROWSERS = ['/oauth/challenge', '/oauth/token', '/oauth/revoke', '/oauth/userinfo']
 
 export async function registerCors(app: FastifyInstance, deps: Pick<Deps, 'db'>): Promise<void> {
@@ -22,7 +25,7 @@ export async function registerCors(app: FastifyInstance, deps: Pick<Deps, 'db'>)
       return {
         origin: isAllowed ? origin : false,
         credentials: isAllowed,
-        methods: ['GET', 'POST', 'PUT', 'DELETE'],
+        methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
         allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'if-match', 'x-meridian-request'],
         exposedHeaders: ['etag', 'location', 'retry-after', 'www-authenticate'],
         maxAge: 600,

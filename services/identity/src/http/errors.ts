@@ -42,6 +42,18 @@ const PROBLEM_CODES: Readonly<Partial<Record<RefusalCode, ProblemCode>>> = {
   insufficient_user_authentication: 'insufficient_user_authentication',
   client_id_taken: 'client_id_taken',
   email_taken: 'email_taken',
+  last_manager: 'last_manager',
+  manager_present: 'manager_present',
+  invitation_gone: 'invitation_gone',
+  too_many_invitations: 'too_many_invitations',
+  cursor_gone: 'cursor_gone',
+  region_unavailable: 'region_unavailable',
+  domain_taken: 'domain_taken',
+  domain_unproved: 'domain_unproved',
+  rate_limited: 'rate_limited',
+  unknown_host: 'unknown_host',
+  INVALID_MODULE: 'INVALID_MODULE',
+  ENHANCEMENT_REQUIRES_STANDALONE: 'ENHANCEMENT_REQUIRES_STANDALONE',
   invalid_code: 'invalid_code',
   unknown_region: 'unknown_region',
   temporarily_unavailable: 'temporarily_unavailable',
@@ -133,7 +145,11 @@ function problem(refusal: Refusal): Problem {
   return new Problem(PROBLEM_CODES[refusal.code] ?? 'internal', {
     ...(refusal.code === 'unknown_region' ? { status: 422 } : {}),
     detail: refusal.detail,
-    headers: challenge === undefined ? {} : { 'www-authenticate': challenge },
+    members: refusal.members,
+    headers: {
+      ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
+      ...(refusal.retryAfterSeconds === undefined ? {} : { 'retry-after': String(refusal.retryAfterSeconds) }),
+    },
     cause: refusal,
   })
 }

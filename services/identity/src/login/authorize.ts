@@ -7,6 +7,7 @@ import type { IdTokenHint } from '../sessions/id-token.ts'
 import type { SignOn } from '../sessions/sign-on.ts'
 import { insertCode } from '../store/authorization-codes.ts'
 import { type ContextRow, listContexts } from '../store/contexts.ts'
+import { listOwnInvitations } from '../store/invitation-answers.ts'
 import { joinSignOn } from '../store/sign-on-sessions.ts'
 import { formatAuthorizationCode } from './authorization-code.ts'
 import { AuthorizationError } from './authorization-error.ts'
@@ -18,11 +19,15 @@ export type AuthorizeDeps = Pick<Deps, 'db' | 'settings' | 'secrets' | 'makeId'>
 /** A place where the code may be bound to, offered to the person. */
 export type OfferedContext = ContextRow
 
+/** Invitations are shown before anything else, or only to a person who could not go on, or not again. */
+export type OfferOfInvitations = 'now' | 'if_stuck' | 'never'
+
 /** What is next: a page that the person must answer, or the code. */
 export type Authorization =
   | { readonly kind: 'sign_in' }
   | { readonly kind: 'choose_account' }
   | { readonly kind: 'choose_context'; readonly contexts: readonly OfferedContext[] }
+  | { readonly kind: 'invitations' }
   | { readonly kind: 'no_membership' }
   | { readonly kind: 'no_access' }
   | { readonly kind: 'code'; readonly code: string }
@@ -33,6 +38,7 @@ export async function authorize(
   request: AuthorizationRequest,
   signOn: SignOn | undefined,
   hint: IdTokenHint | undefined,
+  offer: OfferOfInvitations,
   origin: Origin,
 ): Promise<Authorization> {
   const isSilent = request.prompts.includes('none')
@@ -44,6 +50,7 @@ export async function authorize(
     return { kind: 'choose_account' }
   }
   const place = await offeredPlace(deps, request, signOn)
+  if (!isSilent && (await hasInvitations(deps, signOn, place, offer))) return { kind: 'invitations' }
   switch (place.kind) {
     case 'bound':
     case 'unbound':
@@ -103,6 +110,17 @@ export async function offeredPlace(
   // Unless the client named it, the place stays out of the code: a later choice of the person must not be overruled.
   if (settled !== undefined) return isNamed ? { kind: 'bound', context: settled } : { kind: 'unbound' }
   return { kind: 'choose_context', contexts, isNeeded: isNamed }
+}
+
+async function hasInvitations(
+  deps: Pick<AuthorizeDeps, 'db'>,
+  signOn: SignOn,
+  place: Place,
+  offer: OfferOfInvitations,
+): Promise<boolean> {
+  const isStuck = place.kind === 'no_membership' || place.kind === 'no_access'
+  if (offer === 'never' || (offer === 'if_stuck' && !isStuck)) return false
+  return (await listOwnInvitations(deps.db, signOn.user_id)).length > 0
 }
 
 async function issueCode(

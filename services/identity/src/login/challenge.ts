@@ -8,6 +8,7 @@ import type { Deps } from '../deps.ts'
 import { grantedScope } from '../directory/client-rules.ts'
 import { sealMail } from '../mail/sealed-mail.ts'
 import { Refusal } from '../refusal.ts'
+import { contactMac } from '../secrets/contact-mac.ts'
 import { OTP_AMR } from '../sessions/sign-on.ts'
 import { insertCode } from '../store/authorization-codes.ts'
 import type { Client } from '../store/clients.ts'
@@ -19,6 +20,7 @@ import {
   findAnsweredChallenge,
   findChallengeForResend,
   startChallenge as insertChallenge,
+  type NewChallenge,
   type TriedChallenge,
   tryCode,
 } from '../store/otp-challenges.ts'
@@ -26,9 +28,9 @@ import { insertSession } from '../store/sessions.ts'
 import { proveMailbox, rememberDevice } from '../store/sign-in-flows.ts'
 import { findUserById, type User } from '../store/users.ts'
 import { formatAuthorizationCode } from './authorization-code.ts'
+import { admitInvitedPerson } from './invited-person.ts'
 import {
   codeMac,
-  contactMac,
   generateAuthSession,
   generateCode,
   hashAuthSession,
@@ -48,6 +50,7 @@ export type StartRequest = {
   /** A resend names the challenge that it continues. */
   readonly authSession: string | undefined
   readonly device: string | undefined
+  readonly origin: Origin
 }
 
 export type CodeRequest = {
@@ -60,6 +63,7 @@ export type CodeRequest = {
   readonly authSession: string | undefined
   /** A device that may have a budget of its own for this contact. */
   readonly device: string | undefined
+  readonly origin: Origin
   /** The browser at the hosted pages, and what they go on with. */
   readonly page?: { readonly browser: string; readonly interaction: Uint8Array }
 }
@@ -96,7 +100,7 @@ export function parseEmail(contact: string): string {
   return email.data
 }
 
-/** Writes the challenge and its mail; the mail leaves only if the address is somebody's and its budget allows. */
+/** Writes the challenge and its mail; that leaves if the address is somebody's or invited, and its budget allows. */
 export async function requestCode(
   deps: ChallengeDeps,
   client: { readonly id: string },
@@ -113,25 +117,29 @@ export async function requestCode(
   const mail = { kind: 'sign_in_code', to: email, code, ttlMinutes: Math.floor(otpTtlSeconds / 60) } as const
   const mac = codeMac(deps.secrets, authSession, code)
   if (mac === undefined) throw new Error('a handle that was just made names no key')
-  await insertChallenge(
-    deps.db,
-    {
-      id: deps.makeId(),
-      authSessionHash: hashAuthSession(authSession, request.page?.browser),
-      contactMac: contactMac(deps.secrets, email),
-      email,
-      clientId: client.id,
-      codeMac: mac,
-      codeChallenge: request.codeChallenge,
-      scope: request.scope,
-      resource: request.resource ?? null,
-      org: request.org ?? null,
-      sealedMail: sealMail(deps.secrets, mail, deps.randomBytes),
-      deviceHash: request.device === undefined ? null : hashDevice(request.device),
-      interaction: request.page?.interaction ?? null,
-    },
-    limitsOf(deps),
-  )
+  const challenge: NewChallenge = {
+    id: deps.makeId(),
+    authSessionHash: hashAuthSession(authSession, request.page?.browser),
+    contactMac: contactMac(deps.secrets, email),
+    email,
+    clientId: client.id,
+    codeMac: mac,
+    codeChallenge: request.codeChallenge,
+    scope: request.scope,
+    resource: request.resource ?? null,
+    org: request.org ?? null,
+    sealedMail: sealMail(deps.secrets, mail, deps.randomBytes),
+    deviceHash: request.device === undefined ? null : hashDevice(request.device),
+    interaction: request.page?.interaction ?? null,
+  }
+  await withTransaction(deps.db, async (db) => {
+    const { sent, user_id: actorUserId } = await insertChallenge(db, challenge, limitsOf(deps))
+    // An address that is asked for again and again is an event as often as a code can be mailed to it.
+    if (!sent) return
+    const { requestId, ip } = request.origin
+    const event = { outcome: 'success', requestId, ip, actorUserId, clientId: client.id } as const
+    await recordAudit(db, deps.makeId, 'sign_in.code_requested', event)
+  })
   return { authSession, expiresInSeconds: otpTtlSeconds, resendInSeconds: deps.settings.otpResendSeconds }
 }
 
@@ -212,14 +220,25 @@ export async function answerChallenge(deps: ChallengeDeps, client: Client, reque
 
 /** Whose right answer this is; undefined where it is wrong, or the address is not that person's any more. */
 export async function findAnsweringUser(
-  deps: Pick<ChallengeDeps, 'secrets'>,
+  deps: Pick<ChallengeDeps, 'secrets' | 'makeId'>,
   db: IdentityDb,
   tried: TriedChallenge,
+  origin: Origin,
 ): Promise<User | undefined> {
-  if (!tried.correct || tried.user_id === null) return undefined
-  const user = await findUserById(db, tried.user_id)
-  if (user === null || user.status !== 'active' || user.email === null) return undefined
+  if (!tried.correct) return undefined
+  const user = await findChallengedUser(deps, db, tried, origin)
+  if (user === undefined || user.status !== 'active' || user.email === null) return undefined
   return Buffer.compare(contactMac(deps.secrets, user.email), tried.contact_mac) === 0 ? user : undefined
+}
+
+async function findChallengedUser(
+  deps: Pick<ChallengeDeps, 'makeId'>,
+  db: IdentityDb,
+  { user_id: userId, invitation_id: invitation }: TriedChallenge,
+  origin: Origin,
+): Promise<User | undefined> {
+  if (userId !== null) return (await findUserById(db, userId)) ?? undefined
+  return invitation === null ? undefined : admitInvitedPerson(deps, db, invitation, origin)
 }
 
 /** A code came back from the mailbox: the first time, whoever was signed in before never proved that it is theirs. */
@@ -242,7 +261,7 @@ async function signIn(
   codeId: string,
   tried: TriedChallenge,
 ): Promise<boolean> {
-  const user = await findAnsweringUser(deps, db, tried)
+  const user = await findAnsweringUser(deps, db, tried, request.origin)
   if (user === undefined) return false
   await noteProof(db, user.id, tried.contact_mac, request.device)
   const sessionId = deps.makeId()

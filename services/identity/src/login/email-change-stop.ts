@@ -3,8 +3,10 @@
 import { withTransaction } from '@meridian/database/transaction'
 import { z } from 'zod'
 import { type Origin, recordAudit } from '../audit/record.ts'
+import { queueNotice } from '../mail/notice.ts'
 import { sealMail } from '../mail/sealed-mail.ts'
 import { Refusal } from '../refusal.ts'
+import { contactMac } from '../secrets/contact-mac.ts'
 import { seal, unseal } from '../secrets/sealing.ts'
 import {
   type ClosedChange,
@@ -19,10 +21,8 @@ import { type Attempt, type TriedChallenge, tryCode, voidSignInCodes } from '../
 import { findAnsweredFlow, findPageFlow } from '../store/sign-in-flows.ts'
 import { isEmailTaken, lockUser } from '../store/users.ts'
 import { type ChallengeDeps, limitsOf, MAX_ATTEMPTS_PER_CODE, parseEmail } from './challenge.ts'
-import { queueNotice } from './email-change-mail.ts'
 import {
   codeMac,
-  contactMac,
   generateAuthSession,
   generateCode,
   hashAuthSession,

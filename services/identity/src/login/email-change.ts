@@ -5,8 +5,10 @@ import { withTransaction } from '@meridian/database/transaction'
 import type { EmailChanged, EmailChangeStarted } from '@meridian/protocol/email-change'
 import { type AuditKind, type Origin, recordAudit } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
+import { NOTICE_TTL_SECONDS, queueNotice } from '../mail/notice.ts'
 import { sealMail } from '../mail/sealed-mail.ts'
 import { Refusal } from '../refusal.ts'
+import { contactMac } from '../secrets/contact-mac.ts'
 import { requireRecentSignIn } from '../sessions/recent-sign-in.ts'
 import type { SignedInPerson } from '../sessions/signed-in-person.ts'
 import {
@@ -24,15 +26,7 @@ import type { IdentityDb } from '../store/open-store.ts'
 import { voidSignInCodes } from '../store/otp-challenges.ts'
 import { isEmailTaken, lockUser } from '../store/users.ts'
 import { type ChallengeDeps, limitsOf, MAX_ATTEMPTS_PER_CODE } from './challenge.ts'
-import { NOTICE_TTL_SECONDS, queueNotice, stopUrlOf } from './email-change-mail.ts'
-import {
-  codeMac,
-  contactMac,
-  generateAuthSession,
-  generateCode,
-  hashAuthSession,
-  normalizeCode,
-} from './one-time-code.ts'
+import { codeMac, generateAuthSession, generateCode, hashAuthSession, normalizeCode } from './one-time-code.ts'
 
 export type ChangeRequest = {
   readonly email: string
@@ -41,6 +35,11 @@ export type ChangeRequest = {
 }
 
 const DAY_SECONDS = 86_400
+
+/** The page where a change is stopped or undone. The same for everybody: the code is what proves the address. */
+function stopUrlOf({ issuer }: Deps['settings']): string {
+  return `${issuer}/email-change/stop`
+}
 
 /** Throws Refusal: insufficient_user_authentication, invalid_request (the same address), conflict (none to change). */
 export async function requestEmailChange(

@@ -36,12 +36,6 @@ export function codeMac(secrets: Pick<Secrets, 'otpKeys'>, authSession: string, 
   return key === undefined ? undefined : macOf(key, 'otp1', authSession, code)
 }
 
-/** The name under which a contact's budgets are kept: the table holds no addresses. */
-export function contactMac(secrets: Pick<Secrets, 'otpKeys'>, contact: string): Uint8Array {
-  const [key] = secrets.otpKeys
-  return macOf(key, 'contact1', contact)
-}
-
 /** The name under which a device is known; the table holds nothing that a cookie could be made of. */
 export function hashDevice(device: string): Uint8Array {
   return sha256(`device ${device}`)

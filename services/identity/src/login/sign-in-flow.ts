@@ -46,7 +46,7 @@ export type SignInFlow = {
 export function startSignIn(
   deps: ChallengeDeps,
   client: { readonly id: string },
-  start: { email: string; request: string; browser: string; previous?: string | undefined },
+  start: { email: string; request: string; browser: string; previous?: string | undefined; origin: Origin },
 ): Promise<StartedChallenge> {
   const email = parseEmail(start.email)
   const interaction = Buffer.from(JSON.stringify({ email, request: start.request }))
@@ -59,6 +59,7 @@ export function startSignIn(
     org: undefined,
     authSession: start.previous,
     device: start.browser,
+    origin: start.origin,
     page: {
       browser: start.browser,
       interaction: seal(deps.secrets.sealKeys, PURPOSE, interaction, deps.randomBytes),
@@ -116,8 +117,8 @@ export async function answerSignIn(deps: ChallengeDeps, flow: SignInFlow, answer
       const answered = await findAnsweredFlow(db, 'sign_in', attempt, REPEAT_SECONDS)
       return answered && formatSignOnSecret(deps.secrets, deps.settings.issuer, answered)
     }
-    const user = await findAnsweringUser(deps, db, tried)
-    const signedIn = { userId: tried.user_id, sessionId: null, isRefused: user === undefined }
+    const user = await findAnsweringUser(deps, db, tried, answer.origin)
+    const signedIn = { userId: user?.id ?? tried.user_id, sessionId: null, isRefused: user === undefined }
     await recordSignIn(deps, db, { id: flow.clientId }, answer.origin, signedIn)
     if (user === undefined) return undefined
     await noteProof(db, user.id, tried.contact_mac, answer.browser)

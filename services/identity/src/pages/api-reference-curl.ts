@@ -17,6 +17,10 @@ export function callsOf(
   const query = queryOf(operation)
   const common = [...start, ...authenticationOf(operation), ...headersOf(operation), ...query]
   if (query.length > 0) common[0] = `curl -G ${quoted(addressOf(server, path, operation, schemas))}`
+  if (media?.schema.type === 'string') {
+    const file = [`-H ${quoted(`Content-Type: ${mediaType}`)}`, '--data-binary @FILE']
+    return [{ title: null, command: [...common, ...file].join(' \\\n  ') }]
+  }
   const examples = Object.values(media?.examples ?? {})
   if (examples.length === 0) return [{ title: null, command: common.join(' \\\n  ') }]
   return examples.map(({ summary, value }) => {

@@ -79,7 +79,8 @@ function body(requestBody: NonNullable<ApiOperation['requestBody']>, schemas: Sc
   return html`${Object.entries(requestBody.content).map(([mediaType, { schema }]) => {
     const whole = resolved(schema, schemas)
     const strict = whole.additionalProperties === false ? 'Unknown fields are refused.' : 'Unknown fields are ignored.'
-    return html`<h4>Body <code>${mediaType}</code></h4><p class="note">${requestBody.required ? '' : 'May be left out. '}${strict}</p>${structureOf(schema, schemas)}`
+    const note = whole.type === 'string' ? 'As it is.' : strict
+    return html`<h4>Body <code>${mediaType}</code></h4><p class="note">${requestBody.required ? '' : 'May be left out. '}${note}</p>${structureOf(schema, schemas)}`
   })}`
 }
 

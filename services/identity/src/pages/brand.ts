@@ -13,7 +13,7 @@ export const SIGN = html`<svg class="sign" viewBox="0 0 24 24" aria-hidden="true
 export function brandMark(brand: { name: string; logoUrl: string | null } | null, productName: string): Mark {
   if (!brand) return { header: html`<p class="mark">${SIGN} ${named(productName)}</p>`, imageOrigin: null }
   const logoUrl = brand.logoUrl === null ? null : safeUrl(brand.logoUrl)
-  const imageOrigin = logoUrl?.startsWith('https://') ? sourceOf(logoUrl) : null
+  const imageOrigin = logoUrl === null ? null : imageSourceOf(logoUrl)
   if (imageOrigin === null) {
     const initial = Array.from(plain(brand.name))[0]?.toUpperCase() ?? ''
     const tile = html`<span class="tile" aria-hidden="true">${initial}</span>`
@@ -21,6 +21,11 @@ export function brandMark(brand: { name: string; logoUrl: string | null } | null
   }
   const logo = html`<img src="${logoUrl}" alt="" height="40" referrerpolicy="no-referrer">`
   return { header: html`<p class="mark">${logo} ${named(brand.name)}</p>`, imageOrigin }
+}
+
+function imageSourceOf(logoUrl: string): string | null {
+  if (logoUrl.startsWith('/assets/')) return "'self'"
+  return logoUrl.startsWith('https://') ? sourceOf(logoUrl) : null
 }
 
 const MAX_REMEMBERED = 500

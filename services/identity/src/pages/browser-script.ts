@@ -90,7 +90,8 @@ function filterChoices() {
   }
   input.addEventListener('input', narrow)
   input.addEventListener('keydown', (event) => {
-    if (event.key === 'Enter') document.querySelector<HTMLElement>('[data-group] button:not([hidden])')?.focus()
+    if (event.key === 'Enter')
+      document.querySelector<HTMLElement>('[data-group] button:not([hidden],:disabled)')?.focus()
   })
   box.hidden = false
 }

@@ -2,6 +2,7 @@ import { CONTEXT_SCRIPT } from './browser-script.ts'
 import { hiddenFields, otherWays } from './form.ts'
 import { type Html, html, named } from './html.ts'
 import { type Frame, type Page, renderPage } from './page.ts'
+import { roleName } from './role-name.ts'
 import { type Texts, textsFor } from './texts.ts'
 
 type ContextChoice = {
@@ -10,6 +11,8 @@ type ContextChoice = {
   readonly region: string
   readonly regionName: string
   readonly role: string
+  /** Otherwise it is shown, and cannot be chosen. */
+  readonly isAvailable: boolean
 }
 
 export type ContextView = {
@@ -33,6 +36,7 @@ export function renderContext(frame: Frame, view: ContextView): Page {
     script: CONTEXT_SCRIPT,
     content: html`<h1>${title}</h1>
 <p class="lead">${lead(named(view.clientName))}</p>
+${view.contexts.some(({ isAvailable }) => isAvailable) ? null : html`<p class="note">${texts.context.noneAvailable}</p>`}
 ${view.contexts.length > UNFILTERED_CONTEXTS ? filterField(texts) : null}
 <form method="post" action="/sign-in/context">
 ${hiddenFields({ csrf: view.csrf, request: view.request })}
@@ -50,15 +54,10 @@ function organization(texts: Texts, orgId: string, contexts: readonly ContextCho
 ${contexts.map(
   (
     context,
-  ) => html`<button class="choice" name="context" value="${context.orgId} ${context.region}"><span class="first">${named(context.regionName)}</span> <span class="second">${roleName(texts, context.role)}</span></button>
+  ) => html`<button class="choice" name="context" value="${context.orgId} ${context.region}"${context.isAvailable ? null : html` disabled`}><span class="first">${named(context.regionName)}</span> <span class="second">${roleName(texts, context.role)}</span>${context.isAvailable ? null : html` <span class="state">${texts.context.unavailable}</span>`}</button>
 `,
 )}</section>
 `
-}
-
-function roleName(texts: Texts, role: string): string | Html {
-  const { roles } = texts.context
-  return Object.hasOwn(roles, role) ? (roles[role] ?? '') : named(role)
 }
 
 /** Without script there is nothing to filter with, so it stays hidden. */

@@ -15,7 +15,7 @@ export type Brand = {
   readonly name: string
   /** #rrggbb. Left out where no text could be read on it or beside it. */
   readonly colour: string | null
-  /** https alone. */
+  /** https, or a path of this host's `/assets/`. */
   readonly logoUrl: string | null
 }
 

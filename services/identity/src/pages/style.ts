@@ -87,6 +87,8 @@ section{margin:0 0 1.5rem}
 .choice+.choice{margin-top:.5rem}
 .choice .first{flex:1 1 auto}
 .choice .second{color:var(--muted)}
+.choice .state{flex:1 0 100%;font-weight:400;font-size:.9375rem}
+.choice:disabled:hover{background:transparent}
 .filter{position:sticky;top:0;z-index:1;background:var(--surface);padding:.75rem 0;margin:-.75rem 0 .75rem}
 .filter .field{margin:0}
 .who,.technical{color:var(--muted);font-size:.875rem;margin:1.5rem 0 0}

@@ -69,8 +69,20 @@ export type Texts = {
     readonly shown: Counted
     readonly shownNone: string
     readonly roles: Readonly<Record<string, string>>
+    readonly unavailable: string
+    readonly noneAvailable: string
     readonly later: string
   }
+  readonly invitations: {
+    readonly title: string
+    readonly lead: string
+    readonly as: (role: Html, region: Html) => Html
+    readonly accept: string
+    readonly decline: string
+    readonly later: string
+    readonly errors: Readonly<Record<'gone' | 'last_manager', string>>
+  }
+  readonly invited: { readonly title: string; readonly lead: string; readonly advice: string }
   readonly noMembership: {
     readonly title: string
     readonly lead: (email: Html) => Html
@@ -167,7 +179,27 @@ export const ENGLISH = {
     shown: { one: '# place is shown.', other: '# places are shown.' },
     shownNone: 'Nothing fits.',
     roles: { manager: 'Manager', member: 'Member', viewer: 'Viewer' },
+    unavailable: 'Region temporarily unavailable',
+    noneAvailable: 'None of these regions can be reached just now. Try again in a minute.',
     later: 'Decide later',
+  },
+  invitations: {
+    title: 'You are invited',
+    lead: 'Somebody who runs an organization wants you in it. Say yes only to those you know.',
+    as: (role, region) => html`${role} in ${region}`,
+    accept: 'Yes, join',
+    decline: 'No, decline',
+    later: 'Decide later',
+    errors: {
+      gone: 'That invitation is no longer valid. If you still want to join, ask for another one.',
+      last_manager: 'Nobody else manages that organization: it needs another manager before you can become less.',
+    },
+  },
+  invited: {
+    title: 'Your invitation waits for you',
+    lead: 'Open the application that you use with the organization, and sign in with the address that got our mail.',
+    advice:
+      'We mail a code to that address when you ask for one. Once you are signed in, you see who invites you and say yes or no. If you do not know them, do nothing.',
   },
   noMembership: {
     title: 'You belong to no organization yet',

@@ -14,6 +14,7 @@ import type { Deps } from '../deps.ts'
 import { openCompactJws, signCompactJws } from '../keys/compact-jws.ts'
 import type { KeySet } from '../keys/key-set.ts'
 import type { SignedIn, Target } from '../store/mint-state.ts'
+import type { SupportMint } from '../store/support-admission.ts'
 import { acrOf } from './acr.ts'
 
 export type MintDeps = Pick<Deps, 'settings' | 'keySet' | 'randomBytes'>
@@ -60,6 +61,21 @@ export function mintRegionToken(
   return mint(deps, signedIn.now, claims)
 }
 
+/**
+ * For a sys-admin whom an organization has let in. The subject is the support grant, so that nothing in a region is ever
+ * put down to a member; who acts is `act` (RFC 8693 §4.1). Ends with the grant.
+ */
+export function mintSupportToken(
+  deps: MintDeps,
+  clientId: string,
+  scope: string,
+  { audience, org_id, region, role, mid, mv, ...support }: SupportMint,
+): MintedAccessToken {
+  const signedIn = signedInClaims(support)
+  const claims = { ...signedIn, sub: mid, act: { sub: signedIn.sub }, aud: audience, client_id: clientId, scope }
+  return mint(deps, support.now, { ...claims, org_id, region, role, mid, mv }, Math.floor(support.expires_at))
+}
+
 /** A client on its own behalf (RFC 6749 §4.4): no person, no session. `nowSeconds` is the database's. */
 export function mintClientToken(
   deps: MintDeps,
@@ -75,11 +91,17 @@ function signedInClaims(signedIn: SignedIn) {
   return { sub, sid, auth_time: Math.floor(signedIn.auth_time), amr, acr: acrOf(amr) }
 }
 
-function mint(deps: MintDeps, nowSeconds: number, claims: Readonly<Record<string, unknown>>): MintedAccessToken {
+/** `endsAt`: seconds since the epoch that it does not outlive. */
+function mint(
+  deps: MintDeps,
+  nowSeconds: number,
+  claims: Readonly<Record<string, unknown>>,
+  endsAt = Number.POSITIVE_INFINITY,
+): MintedAccessToken {
   const random = deps.randomBytes(JTI_BYTES)
   const share = ((random[0] ?? 0) / 255) * LIFETIME_JITTER
-  const expiresInSeconds = Math.floor(deps.settings.accessTokenTtlSeconds * (1 - share))
   const iat = Math.floor(nowSeconds)
+  const expiresInSeconds = Math.min(Math.floor(deps.settings.accessTokenTtlSeconds * (1 - share)), endsAt - iat)
   const accessToken = signCompactJws(deps.keySet().active.ES256, ACCESS_TOKEN_TYPE, {
     iss: deps.settings.issuer,
     ...claims,

@@ -9,6 +9,7 @@ import { type Client, findClient } from '../store/clients.ts'
 import { readNow } from '../store/deployment.ts'
 import { findAdmission, findHead } from '../store/introspection.ts'
 import { findSignedIn } from '../store/sessions.ts'
+import { findSupportAdmission } from '../store/support-admission.ts'
 import { openAccountToken, openClientToken, openRegionToken } from './access-token.ts'
 import { verifyRefreshToken } from './refresh-token.ts'
 
@@ -45,10 +46,19 @@ async function introspectRegionToken(
   claims: RegionTokenClaims,
 ): Promise<Introspection> {
   if (claims.client_id !== caller.id && claims.region !== caller.region) return INACTIVE
-  const live = await findAdmission(deps.db, claims)
-  if (live === undefined || live.user_id !== claims.sub || live.now >= claims.exp) return INACTIVE
-  const { sid, auth_time, org_id, region, role } = claims
-  return { ...accessTokenMembers(claims), sid, auth_time, org_id, region, role }
+  if (!(await isAdmitted(deps, claims))) return INACTIVE
+  const { sid, auth_time, org_id, region, role, act } = claims
+  const members = { ...accessTokenMembers(claims), sid, auth_time, org_id, region, role }
+  return act === undefined ? members : { ...members, act }
+}
+
+async function isAdmitted(deps: Pick<IntrospectDeps, 'db'>, claims: RegionTokenClaims): Promise<boolean> {
+  if (claims.act === undefined) {
+    const live = await findAdmission(deps.db, claims)
+    return live !== undefined && live.user_id === claims.sub && live.now < claims.exp
+  }
+  const live = await findSupportAdmission(deps.db, claims)
+  return live !== undefined && live.actor === claims.act.sub && live.now < claims.exp
 }
 
 async function introspectClientToken(

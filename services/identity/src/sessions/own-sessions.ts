@@ -4,6 +4,7 @@ import { withTransaction } from '@meridian/database/transaction'
 import type { Session } from '@meridian/protocol/sessions'
 import { type Origin, recordAudit } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
+import { instantOf } from '../directory/instant.ts'
 import { Refusal } from '../refusal.ts'
 import { endSessions, type WhichSessions } from '../store/end-sessions.ts'
 import { listSessions, type SessionRow } from '../store/session-list.ts'
@@ -67,19 +68,15 @@ function present(row: SessionRow, currentId: string): Session {
     current: row.id === currentId,
     client: { id: row.client_id, name: row.client_name },
     device: { user_agent: row.user_agent, ip: row.ip },
-    created_at: iso(row.created_at),
-    last_used_at: iso(row.last_used_at),
+    created_at: instantOf(row.created_at),
+    last_used_at: instantOf(row.last_used_at),
     auth_time: Math.floor(row.auth_time),
     contexts: row.contexts.map(({ id, name, slug, region, first_used_at: firstUsedAt }) => ({
       org: { id, name, slug },
       region,
-      first_used_at: iso(firstUsedAt),
+      first_used_at: instantOf(firstUsedAt),
     })),
-    ended_at: row.ended_at === null ? null : iso(row.ended_at),
+    ended_at: row.ended_at === null ? null : instantOf(row.ended_at),
     ended_reason: row.ended_reason,
   }
-}
-
-function iso(secondsSinceEpoch: number): string {
-  return new Date(secondsSinceEpoch * 1000).toISOString()
 }

@@ -4,10 +4,9 @@ import { withTransaction } from '@meridian/database/transaction'
 import type { MakeId } from '@meridian/database/uuid-v7'
 import { type Origin, recordAudit } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
-import { sealMail } from '../mail/sealed-mail.ts'
+import { queueNotice } from '../mail/notice.ts'
 import { Refusal } from '../refusal.ts'
-import { findSecretKey, macOf } from '../secrets/macs.ts'
-import { queueMail } from '../store/mail-outbox.ts'
+import { findSecretKey } from '../secrets/macs.ts'
 import {
   type AccountMint,
   type RegionMint,
@@ -38,8 +37,6 @@ export type RefreshRequest = {
 }
 
 export type Refreshed = { readonly mint: AccountMint | RegionMint; readonly refreshToken: string }
-
-const NOTICE_TTL_SECONDS = 86_400
 
 /** Rotates, or answers a repeat with the same successor. Throws Refusal (invalid_grant, invalid_scope, invalid_target). */
 export async function refresh(deps: RefreshDeps, request: RefreshRequest): Promise<Refreshed> {
@@ -115,15 +112,24 @@ async function repeat(deps: RefreshDeps, db: IdentityDb, request: RefreshRequest
   const { familyId } = request.token
   const mint =
     request.target === null ? await readForAccount(db, familyId) : await readForRegion(db, familyId, request.target)
-  if (mint === undefined) return new Refusal('invalid_target', 'repeat: the target admits nobody')
+  if (mint === undefined) return refuseRepeat(db, familyId)
   if (!isNarrower(request.scope, mint.scope)) return new Refusal('invalid_scope', 'repeat: the scope is wider')
   return { mint, refreshToken: headOf(deps, request.clientId, mint) }
+}
+
+/** The parties were alive when the repeat was judged, by the statement before: one may have gone since. */
+async function refuseRepeat(db: IdentityDb, familyId: string): Promise<Refusal> {
+  const family = await lockFamily(db, familyId)
+  if (family?.parties_live === true) return new Refusal('invalid_target', 'repeat: the target admits nobody')
+  await revokeFamily(db, familyId, 'party_gone')
+  return new Refusal('invalid_grant', 'refresh token: party_gone')
 }
 
 /** The head was genuine and alive, and still the statement refused: then it was the scope, or else the target. */
 function refuseHead(family: LockedFamily, request: RefreshRequest): Refusal {
   if (!isNarrower(request.scope, family.scope)) return new Refusal('invalid_scope', 'the scope is wider than granted')
-  return new Refusal('invalid_target', 'the target admits nobody')
+  const actor = { userId: family.user_id, clientId: family.client_id, sessionId: family.session_id }
+  return new Refusal('invalid_target', 'the target admits nobody', undefined, { actor })
 }
 
 function isNarrower(wanted: string | null, granted: string): boolean {
@@ -157,14 +163,7 @@ async function end(
 
 async function tellOwner(deps: RefreshDeps, db: IdentityDb, family: LockedFamily): Promise<void> {
   if (family.email === null) return
-  const [newestKey] = deps.secrets.otpKeys
-  await queueMail(db, {
-    id: deps.makeId(),
-    kind: 'token_reuse',
-    contactMac: macOf(newestKey, 'contact1', family.email),
-    sealedMail: sealMail(deps.secrets, { kind: 'token_reuse', to: family.email }, deps.randomBytes),
-    ttlSeconds: NOTICE_TTL_SECONDS,
-  })
+  await queueNotice(deps, db, { kind: 'token_reuse', to: family.email })
 }
 
 function recordFamilyEvent(

@@ -11,6 +11,8 @@ export type SignedInPerson = {
   readonly email: string | null
   readonly isEmailVerified: boolean
   readonly name: string
+  /** The account's. */
+  readonly version: number
   /** The token's. */
   readonly scope: string
   /** The token's, in seconds since the epoch: a sign-in that came after it vouches for new tokens alone (RFC 9470 §4). */
@@ -35,6 +37,7 @@ export async function findSignedInPerson(
     email: live.email,
     isEmailVerified: live.email_verified,
     name: live.name,
+    version: live.version,
     scope: claims.scope,
     authTime: claims.auth_time,
     amr: live.amr,

@@ -5,7 +5,7 @@
 export type TakeSend = {
   readonly name: string
   readonly contact: string
-  readonly purpose: 'sign_in' | 'email_change' | 'email_change_asker' | 'email_change_stop'
+  readonly purpose: 'sign_in' | 'email_change' | 'email_change_asker' | 'email_change_stop' | 'invitation'
   readonly device: string
   readonly challengeId: string
   /** Relations that the above are read from; `t.now` must be among them. */

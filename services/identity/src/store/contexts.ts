@@ -1,19 +1,23 @@
 import type { Statement } from '@meridian/database/database'
 import { orgIdSchema, orgSlugSchema, regionCodeSchema } from '@meridian/protocol/ids'
+import { regionHealthSchema } from '@meridian/protocol/region-report'
 import { roleSchema } from '@meridian/protocol/roles'
 import { z } from 'zod'
 import { ADMITTING_MEMBERSHIP, TARGET_TABLES } from './mint-statements.ts'
 import type { IdentityDb } from './open-store.ts'
+import { regionHealth } from './region-health.ts'
 
 const LIST_CONTEXTS: Statement = {
   name: 'list_contexts',
-  text: `SELECT o.id::text AS org_id, o.slug, o.name AS org_name, r.code AS region, r.name AS region_name,
-      r.api_url AS audience, r.status AS region_status, m.role,
+  text: `WITH place AS MATERIALIZED (SELECT o.id::text AS org_id, o.slug, o.name AS org_name, r.code AS region, r.name AS region_name,
+      r.api_url AS audience, m.role,
       EXISTS (SELECT FROM client_context k WHERE k.user_id = u.id AND k.client_id = c.id AND k.org_id = o.id
         AND k.region = r.code) AS remembered
     FROM user_account u, client c, ${TARGET_TABLES}
-    WHERE u.id = $1::uuid AND c.id = $2::text AND ${ADMITTING_MEMBERSHIP}
-    ORDER BY o.name, o.id, r.code`,
+    WHERE u.id = $1::uuid AND c.id = $2::text AND ${ADMITTING_MEMBERSHIP}),
+    ${regionHealth('SELECT region FROM place')}
+    SELECT p.*, h.health AS region_status FROM place p JOIN region_health h ON h.code = p.region
+    ORDER BY p.org_name, p.org_id::uuid, p.region`,
 }
 
 const contextRowSchema = z.object({
@@ -23,7 +27,7 @@ const contextRowSchema = z.object({
   region: regionCodeSchema,
   region_name: z.string(),
   audience: z.string(),
-  region_status: z.string(),
+  region_status: regionHealthSchema,
   role: roleSchema,
   remembered: z.boolean(),
 })

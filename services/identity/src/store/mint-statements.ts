@@ -12,18 +12,26 @@ export const LIVE_PARTIES = `s.id = f.session_id AND s.revoked_at IS NULL
 export const LIVE_FAMILY = `f.revoked_at IS NULL AND f.idle_expires_at > t.now AND f.absolute_expires_at > t.now
   AND f.epoch = (SELECT epoch FROM deployment)`
 
-/** A membership that admits `u` through client `c`; the rows that say so are m, o, x, r. */
-export const ADMITTING_MEMBERSHIP = `m.user_id = u.id AND m.status = 'active'
-  AND o.id = m.org_id AND o.status IN ('active', 'maintenance')
-  AND x.org_id = m.org_id AND x.region = m.region AND x.status = 'active'
-  AND r.code = m.region AND r.status = 'active'
+/** Organization and region of a row are open to client `c`; the rows that say so are o, x, r. */
+const openPlace = (row: string) => `o.id = ${row}.org_id AND o.status IN ('active', 'maintenance')
+  AND x.org_id = ${row}.org_id AND x.region = ${row}.region AND x.status = 'active'
+  AND r.code = ${row}.region AND r.status = 'active'
   AND ('*' = ANY (c.allowed_resources) OR r.api_url = ANY (c.allowed_resources))`
+
+/** A membership that admits `u` through client `c`; the rows that say so are m, o, x, r. */
+export const ADMITTING_MEMBERSHIP = `m.user_id = u.id AND m.status = 'active' AND ${openPlace('m')}`
+
+/** The same of a support grant, k: for the sys-admin who asked for it, as long as it lasts. A token needs a second. */
+export const ADMITTING_SUPPORT = `k.requested_by = u.id AND u.platform_role = 'sys_admin'
+  AND k.status = 'approved' AND k.expires_at >= t.now + interval '1 second' AND ${openPlace('k')}`
 
 export const SIGNED_IN_COLUMNS = `u.id::text AS user_id, u.platform_role, s.id::text AS session_id,
   extract(epoch FROM s.auth_time)::float8 AS auth_time, s.amr, extract(epoch FROM t.now)::float8 AS now`
 
 export const FAMILY_COLUMNS = `f.id::text AS family_id, f.scope, f.counter, f.head_key_id, f.epoch::text AS epoch,
   extract(epoch FROM f.absolute_expires_at)::float8 AS absolute_expires_at`
+
+export const SUPPORT_TABLES = 'support_grant k, organization o, organization_region x, region r'
 
 export const TARGET_TABLES = 'membership m, organization o, organization_region x, region r'
 

@@ -1,6 +1,6 @@
 import type { Statement } from '@meridian/database/database'
 import { sqlStateOf, violatedConstraintOf } from '@meridian/database/sql-state'
-import { z } from 'zod'
+import type { MakeId } from '@meridian/database/uuid-v7'
 import type { IdentityDb } from './open-store.ts'
 
 export type NewOrganization = {
@@ -13,18 +13,18 @@ export type NewOrganization = {
   readonly regions: readonly string[]
 }
 
-export type NewMembership = {
-  readonly id: string
-  readonly userId: string
-  readonly orgId: string
-  readonly region: string
-  readonly role: string
+// A statement of our own: Prisma would not say which constraint a trigger has named.
+const INSERT_ORGANIZATION: Statement = {
+  name: 'insert_organization',
+  text: `INSERT INTO organization (id, slug, name, primary_contact_name, primary_contact_email, subscription_tier, home_region)
+    VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text)`,
 }
 
 /** Adds the organization and its regions. The database refuses a taken slug and an unknown region. */
 export async function insertOrganization(db: IdentityDb, organization: NewOrganization): Promise<void> {
-  const { regions, ...fields } = organization
-  await db.prisma.organization.create({ data: fields })
+  const { id, slug, name, primaryContactName, primaryContactEmail, subscriptionTier, regions } = organization
+  const contact = [primaryContactName, primaryContactEmail]
+  await db.sql(INSERT_ORGANIZATION, [id, slug, name, ...contact, subscriptionTier, regions[0] ?? null])
   await insertOrganizationRegions(db, organization.id, regions)
 }
 
@@ -39,17 +39,30 @@ export async function insertOrganizationRegions(
   })
 }
 
-/** Adds memberships; one that exists for the same person, organization and region is left as it is. */
-export async function insertMemberships(db: IdentityDb, memberships: readonly NewMembership[]): Promise<number> {
-  const result = await db.prisma.membership.createMany({ data: [...memberships], skipDuplicates: true })
-  return result.count
+const INSERT_MANAGER: Statement = {
+  name: 'insert_manager',
+  text: `INSERT INTO membership (id, user_id, org_id, region, role)
+    SELECT t.id::uuid, $1::uuid, $2::uuid, t.region, 'manager' FROM unnest($3::text[], $4::text[]) AS t(id, region)
+    ON CONFLICT (user_id, org_id, region) DO UPDATE SET role = 'manager', status = 'active'`,
 }
 
-export async function findOrganizationBySlug(
+/** Makes somebody manager in these regions, whatever they were there before. Lock the person, then the organization. */
+export async function insertManager(
   db: IdentityDb,
-  slug: string,
-): Promise<{ id: string; version: number } | null> {
-  return db.prisma.organization.findFirst({ where: { slug }, select: { id: true, version: true } })
+  makeId: MakeId,
+  { userId, orgId, regions }: { readonly userId: string; readonly orgId: string; readonly regions: readonly string[] },
+): Promise<void> {
+  await db.sql(INSERT_MANAGER, [userId, orgId, regions.map(() => makeId()), regions])
+}
+
+const HAS_ACTIVE_MANAGER: Statement = {
+  name: 'organization_has_active_manager',
+  text: 'SELECT has_active_manager($1::uuid) AS managed',
+}
+
+export async function hasActiveManager(db: IdentityDb, orgId: string): Promise<boolean> {
+  const [row] = await db.sql(HAS_ACTIVE_MANAGER, [orgId])
+  return row?.['managed'] === true
 }
 
 export async function listActiveRegionCodes(db: IdentityDb): Promise<ReadonlySet<string>> {
@@ -57,30 +70,20 @@ export async function listActiveRegionCodes(db: IdentityDb): Promise<ReadonlySet
   return new Set(rows.map((row) => row.code))
 }
 
+/** The index's name, or its column where Prisma keeps only that. */
+const SLUG_INDEX: readonly (string | undefined)[] = ['organization_slug_key', 'slug']
+
 export function isSlugTaken(error: unknown): boolean {
-  return sqlStateOf(error) === '23505' && names(error, ['organization_slug_key', 'slug'])
+  if (sqlStateOf(error) !== '23505') return false
+  const isKept = String((error as Error).message).includes('the slug is kept')
+  return isKept || SLUG_INDEX.includes(violatedConstraintOf(error))
+}
+
+/** Whether the database kept an organization's last active manager. */
+export function isLossOfLastManager(error: unknown): boolean {
+  return sqlStateOf(error) === '23514' && String((error as Error).message).includes('keeps an active manager')
 }
 
 export function isMembershipOfSysAdmin(error: unknown): boolean {
   return sqlStateOf(error) === '23514' && String((error as Error).message).includes('sys-admin')
-}
-
-function names(error: unknown, candidates: readonly string[]): boolean {
-  const constraint = violatedConstraintOf(error)
-  return constraint !== undefined && candidates.includes(constraint)
-}
-
-const FIND_BRANDING: Statement = {
-  name: 'find_branding',
-  text: `SELECT name, settings -> 'branding' AS branding FROM organization
-    WHERE $1::text IN (id::text, slug) AND status IN ('active', 'maintenance')`,
-}
-
-/** An organization's name and what its settings say of its looks, unchecked. */
-export async function findBranding(
-  db: IdentityDb,
-  org: string,
-): Promise<{ name: string; branding?: unknown } | undefined> {
-  const [row] = await db.sql(FIND_BRANDING, [org])
-  return row === undefined ? undefined : z.object({ name: z.string(), branding: z.unknown() }).parse(row)
 }

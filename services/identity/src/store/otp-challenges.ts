@@ -1,6 +1,7 @@
 import type { Statement } from '@meridian/database/database'
 import { z } from 'zod'
 import { type ContactLimits, takeSend } from './contact-budget.ts'
+import { liveInvitationTo } from './invitation-answers.ts'
 import type { IdentityDb } from './open-store.ts'
 
 const TAKE_SEND = takeSend({
@@ -21,22 +22,25 @@ const START_CHALLENGE: Statement = {
   name: 'start_challenge',
   text: `WITH t AS (SELECT meridian_now() AS now),
     person AS (SELECT id FROM user_account WHERE email = $4::text AND status = 'active'),
+    invited AS (${liveInvitationTo('$4::text')}
+      AND NOT EXISTS (SELECT FROM user_account WHERE email = $4::text) AND NOT is_email_held($4::text, $1::uuid) LIMIT 1),
     device AS (SELECT coalesce((SELECT k.device_hash FROM known_device k
       WHERE k.device_hash = $17::bytea AND k.contact_mac = $3::bytea), ''::bytea) AS hash),
     ${TAKE_SEND},
     queued AS (
       INSERT INTO mail_outbox (id, kind, contact_mac, sealed_mail, status, created_at, next_attempt_at, expires_at)
       SELECT $1::uuid, 'sign_in_code', $3::bytea, $11::bytea,
-        CASE WHEN EXISTS (SELECT FROM person) AND EXISTS (SELECT FROM allowed) THEN 'pending' ELSE 'suppressed' END,
+        CASE WHEN (EXISTS (SELECT FROM person) OR EXISTS (SELECT FROM invited)) AND EXISTS (SELECT FROM allowed)
+          THEN 'pending' ELSE 'suppressed' END,
         t.now, t.now, t.now + make_interval(secs => $16::integer)
       FROM t
     )
     INSERT INTO otp_challenge (id, auth_session_hash, contact_mac, purpose, client_id, user_id, code_mac,
-      code_challenge, scope, resource, org, sent, created_at, expires_at, device_hash, interaction)
+      code_challenge, scope, resource, org, sent, created_at, expires_at, device_hash, interaction, invitation_id)
     SELECT $1::uuid, $2::bytea, $3::bytea, 'sign_in', $5::text, (SELECT id FROM person), $6::bytea,
       $7::text, $8::text, $9::text, $10::text, EXISTS (SELECT FROM allowed), t.now,
-      t.now + make_interval(secs => $16::integer), device.hash, $18::bytea
-    FROM t, device RETURNING sent`,
+      t.now + make_interval(secs => $16::integer), device.hash, $18::bytea, (SELECT id FROM invited)
+    FROM t, device RETURNING sent, user_id::text`,
 }
 
 export type NewChallenge = {
@@ -57,8 +61,19 @@ export type NewChallenge = {
   readonly interaction: Uint8Array | null
 }
 
-/** Writes a challenge and its mail. Resolves to whether this challenge can be answered (its code was put in the post). */
-export async function startChallenge(db: IdentityDb, challenge: NewChallenge, limits: ContactLimits): Promise<boolean> {
+const startedSchema = z.object({
+  /** Whether it can be answered: its code was put in the post. */
+  sent: z.boolean(),
+  /** Whose address it is. */
+  user_id: z.string().nullable(),
+})
+
+/** Writes a challenge and its mail. */
+export async function startChallenge(
+  db: IdentityDb,
+  challenge: NewChallenge,
+  limits: ContactLimits,
+): Promise<z.infer<typeof startedSchema>> {
   const [row] = await db.sql(START_CHALLENGE, [
     challenge.id,
     challenge.authSessionHash,
@@ -79,8 +94,10 @@ export async function startChallenge(db: IdentityDb, challenge: NewChallenge, li
     challenge.deviceHash,
     challenge.interaction,
   ])
-  return z.object({ sent: z.boolean() }).parse(row).sent
+  return startedSchema.parse(row)
 }
+
+const IS_RIGHT = 'c.code_mac = $3::bytea AND coalesce(c.user_id, c.invitation_id) IS NOT NULL'
 
 // The attempt is counted and judged in one statement, under the row's lock: there is no reading first.
 const TRY_CODE: Statement = {
@@ -88,8 +105,7 @@ const TRY_CODE: Statement = {
   text: `WITH t AS (SELECT meridian_now() AS now),
     tried AS (
       UPDATE otp_challenge AS c SET attempts = c.attempts + 1,
-        consumed_at = CASE WHEN c.code_mac = $3::bytea AND c.user_id IS NOT NULL THEN t.now END,
-        code_id = CASE WHEN c.code_mac = $3::bytea AND c.user_id IS NOT NULL THEN $4::uuid END,
+        consumed_at = CASE WHEN ${IS_RIGHT} THEN t.now END, code_id = CASE WHEN ${IS_RIGHT} THEN $4::uuid END,
         retry_key_hash = $5::bytea
       FROM t
       WHERE c.auth_session_hash = $1::bytea AND c.client_id = $2::text AND c.purpose = $7::text
@@ -103,14 +119,16 @@ const TRY_CODE: Statement = {
       FROM tried WHERE b.contact_mac = tried.contact_mac AND b.purpose = tried.purpose
         AND b.device_hash = tried.device_hash
     )
-    SELECT id::text, consumed_at IS NOT NULL AS correct, user_id::text, contact_mac, code_challenge, scope, resource,
-      org FROM tried`,
+    SELECT id::text, consumed_at IS NOT NULL AS correct, user_id::text, invitation_id::text, contact_mac, code_challenge,
+      scope, resource, org FROM tried`,
 }
 
 const triedSchema = z.object({
   id: z.string(),
   correct: z.boolean(),
   user_id: z.string().nullable(),
+  /** For an address that was nobody's when its code was mailed. */
+  invitation_id: z.string().nullable(),
   contact_mac: z.instanceof(Uint8Array),
   code_challenge: z.string(),
   scope: z.string(),

@@ -17,28 +17,6 @@ export async function replaceRegions(db: IdentityDb, regions: readonly Region[])
   await db.prisma.region.updateMany({ where: { code: { notIn: kept } }, data: { status: 'withdrawn' } })
 }
 
-/** The tenant hosts of a region: each active organization's slug under the region's host suffix. */
-export async function listTenantHosts(
-  db: IdentityDb,
-  regionCode: string,
-): Promise<readonly { host: string; orgId: string }[]> {
-  const rows = await db.prisma.organizationRegion.findMany({
-    where: {
-      region: regionCode,
-      status: 'active',
-      place: { status: 'active' },
-      organization: { status: { in: ['active', 'maintenance'] } },
-    },
-    select: {
-      orgId: true,
-      organization: { select: { slug: true } },
-      place: { select: { hostSuffix: true } },
-    },
-    orderBy: { orgId: 'asc' },
-  })
-  return rows.map((row) => ({ host: `${row.organization.slug}.${row.place.hostSuffix}`, orgId: row.orgId }))
-}
-
 /** The public address of an active region's API, which is the audience of its tokens. */
 export async function findActiveApiUrl(db: IdentityDb, code: string): Promise<string | undefined> {
   const row = await db.prisma.region.findFirst({ where: { code, status: 'active' }, select: { apiUrl: true } })

@@ -1,9 +1,11 @@
 import type { Statement } from '@meridian/database/database'
 import type { IdentityDb } from './open-store.ts'
 
+// The session may go at the same time, with its owner's account: then there is nothing to note.
 const INSERT_SESSION_CONTEXT: Statement = {
   name: 'insert_session_context',
-  text: `INSERT INTO session_context (session_id, org_id, region) VALUES ($1::uuid, $2::uuid, $3::text)
+  text: `INSERT INTO session_context (session_id, org_id, region)
+    SELECT s.id, $2::uuid, $3::text FROM session s WHERE s.id = $1::uuid FOR KEY SHARE OF s
     ON CONFLICT DO NOTHING RETURNING region`,
 }
 

@@ -28,7 +28,7 @@ const FIND_SIGNED_IN: Statement = {
   name: 'find_signed_in',
   text: `SELECT u.id::text AS user_id, u.platform_role, s.id::text AS session_id,
       extract(epoch FROM s.auth_time)::float8 AS auth_time, s.amr, extract(epoch FROM t.now)::float8 AS now,
-      u.email, u.email_verified_at IS NOT NULL AS email_verified, u.name
+      u.email, u.email_verified_at IS NOT NULL AS email_verified, u.name, u.version
     FROM (SELECT meridian_now() AS now) t, session s, user_account u, client c
     WHERE s.id = $1::uuid AND s.revoked_at IS NULL AND u.id = s.user_id AND u.status = 'active'
       AND c.id = s.client_id AND c.id = $2::text AND c.status = 'active'`,
@@ -39,6 +39,7 @@ const livePersonSchema = z.object({
   email: z.string().nullable(),
   email_verified: z.boolean(),
   name: z.string(),
+  version: z.number(),
 })
 export type LivePerson = z.infer<typeof livePersonSchema>
 

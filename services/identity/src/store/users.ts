@@ -1,5 +1,7 @@
 import type { Statement } from '@meridian/database/database'
 import { sqlStateOf, violatedConstraintOf } from '@meridian/database/sql-state'
+import { platformRoleSchema } from '@meridian/protocol/me'
+import type { ExpectedVersions } from '@meridian/service-kit/if-match'
 import { z } from 'zod'
 import type { IdentityDb } from './open-store.ts'
 
@@ -41,10 +43,15 @@ export async function insertUserIfAbsent(
 
 const LOCK_USER: Statement = {
   name: 'lock_user',
-  text: 'SELECT email, status FROM user_account WHERE id = $1::uuid FOR NO KEY UPDATE',
+  text: 'SELECT email, status, platform_role, version FROM user_account WHERE id = $1::uuid FOR NO KEY UPDATE',
 }
 
-const lockedUserSchema = z.object({ email: z.string().nullable(), status: z.string() })
+const lockedUserSchema = z.object({
+  email: z.string().nullable(),
+  status: z.enum(['active', 'disabled', 'deleted']),
+  platform_role: platformRoleSchema.nullable(),
+  version: z.number(),
+})
 
 /** The person as they are now, who changes no more until the transaction ends but by it. */
 export async function lockUser(db: IdentityDb, id: string): Promise<z.infer<typeof lockedUserSchema> | undefined> {
@@ -52,27 +59,38 @@ export async function lockUser(db: IdentityDb, id: string): Promise<z.infer<type
   return row === undefined ? undefined : lockedUserSchema.parse(row)
 }
 
+const RENAME_USER: Statement = {
+  name: 'rename_user',
+  text: `UPDATE user_account SET name = $2::text WHERE id = $1::uuid AND status = 'active'
+      AND ($3::text IS NULL OR version = ANY (string_to_array($3::text, ' ')::integer[]))
+    RETURNING version`,
+}
+
+/** Resolves to the version that it has now; undefined where it is not what was expected, or not active. */
+export async function renameUser(
+  db: IdentityDb,
+  id: string,
+  name: string,
+  expected: ExpectedVersions,
+): Promise<number | undefined> {
+  const [row] = await db.sql(RENAME_USER, [id, name, expected === 'any' ? null : expected.join(' ')])
+  return row === undefined ? undefined : z.object({ version: z.number() }).parse(row).version
+}
+
+const SET_USER_STATUS: Statement = {
+  name: 'set_user_status',
+  text: `UPDATE user_account SET status = $2::text, disabled_at = CASE $2::text WHEN 'disabled' THEN meridian_now() END
+    WHERE id = $1::uuid AND status <> 'deleted' AND status <> $2::text`,
+}
+
+/** Throws where an organization would lose its last active manager, or the platform its last active sys-admin. */
+export async function setUserStatus(db: IdentityDb, id: string, status: 'active' | 'disabled'): Promise<void> {
+  await db.sql(SET_USER_STATUS, [id, status])
+}
+
 /** Whether an address could not be given to a person, because somebody has it or may have it back. */
 export function isEmailTaken(error: unknown): boolean {
   if (sqlStateOf(error) !== '23505') return false
   const isHeld = String((error as Error).message).includes('the address is held')
   return isHeld || ['user_account_email_key', 'email'].includes(violatedConstraintOf(error) ?? '')
-}
-
-// The lock makes simultaneous bootstraps take turns, so that the count each of them sees is true.
-const SYS_ADMIN_LOCK: Statement = {
-  name: 'lock_sys_admin_bootstrap',
-  text: `SELECT pg_advisory_xact_lock(hashtext('meridian_first_sys_admin'))::text AS locked`,
-}
-
-export async function countSysAdminsForUpdate(db: IdentityDb): Promise<number> {
-  await db.sql(SYS_ADMIN_LOCK, [])
-  return db.prisma.userAccount.count({ where: { platformRole: 'sys_admin', status: { not: 'deleted' } } })
-}
-
-export async function appointSysAdmin(db: IdentityDb, userId: string): Promise<void> {
-  await db.prisma.userAccount.update({
-    where: { id: userId },
-    data: { platformRole: 'sys_admin', version: { increment: 1 } },
-  })
 }

@@ -1,5 +1,6 @@
 // Fields of `/v1`. How they are found is fields.ts.
 import type { Field } from './field.ts'
+import { SUPPORT_FIELDS } from './support-fields.ts'
 
 const ORG = '0198c5f2-7a3b-7c4d-8e5f-6a7b8c9d0e1f'
 const AUDIENCE = 'https://api.in.example.com'
@@ -24,7 +25,7 @@ const PEOPLE: Readonly<Record<string, Field>> = {
   'Context.region': { text: 'The region.' },
   'region.code': { text: 'Its short name.', example: 'in' },
   'region.name': { text: 'Its name for people.', example: 'India' },
-  'region.status': { text: 'Whether it can be used.', example: 'active' },
+  'region.status': { text: 'How it is just now; one that is `unreachable` cannot be switched to.', example: 'healthy' },
   audience: { text: 'The `resource` to ask a token for, and the token’s `aud`.', example: AUDIENCE },
   api_url: { text: 'Where its API is.', example: AUDIENCE },
   role: { text: 'Held in this organization and this region alone.' },
@@ -113,6 +114,23 @@ const ADMINISTRATION: Readonly<Record<string, Field>> = {
   hosts: { text: 'Each belongs to one organization in this region.' },
   host: { text: 'A host name in lower case, without port.', example: 'acme.in.example.com' },
   kids: { text: 'Ids of the signing keys that the region holds.', example: ['es256-2026-01'] },
+  after: { text: 'The `cursor` of the answer before; left out by whoever has none.' },
+  wait: { text: 'Seconds to wait for something to tell.' },
+  full: { text: 'Whether this is everything, in as many pages as it takes, and not what is new.' },
+  revocations: { text: 'In no order: versions say what is newer.' },
+  begins: { text: 'Whether this is the first page of a round.' },
+  'revocations.kind': { text: 'What it refuses. Kinds that are not known are passed over.' },
+  'revocations.sid': { text: 'Every token of this session.', example: ORG },
+  'revocations.mid': { text: 'Tokens that vouch for an older version of this membership.', example: ORG },
+  'revocations.org_id': { text: 'The organization, as long as its status is not `active`.', example: ORG },
+  'revocations.status': { text: 'As it is in this region: `deleted` also where it was withdrawn.' },
+  'revocations.kid': { text: 'Tokens that were signed with this key.', example: 'es256-2026-01' },
+  more: { text: 'Whether there is more: ask again at once.' },
+  'RevocationPage.cursor': { text: 'The next `after`; the centre’s own business.', example: 'eyJlcG9jaCI6IjEifQ' },
+  orders: { text: 'Oldest first.' },
+  'orders.id': { text: 'Id of the order, to acknowledge it by.', example: ORG },
+  'orders.kind': { text: 'A person, or an organization.' },
+  subject_id: { text: 'Whose data is to go. The id itself stays as a tombstone.', example: ORG },
 }
 
 const PROBLEMS: Readonly<Record<string, Field>> = {
@@ -127,4 +145,52 @@ const PROBLEMS: Readonly<Record<string, Field>> = {
   pointer: { text: 'The field, as a JSON pointer (RFC 6901).' },
 }
 
-export const API_FIELDS = { ...PEOPLE, ...ADMINISTRATION, ...PROBLEMS }
+const MODULES: Readonly<Record<string, Field>> = {
+  modules: { text: 'By key.' },
+  'Licence.modules': { text: 'Keys of all the modules that it is to have.', example: ['records', 'reports'] },
+  'Module.key': { text: 'Its short name.', example: 'reports' },
+  'Module.name': { text: 'Its name for people.', example: 'Reports' },
+  kind: { text: 'A standalone module stands by itself, an enhancement only beside what it requires.' },
+  requires: { text: 'The standalone modules that an enhancement needs, all of them.', example: ['records'] },
+  entitlements: { text: 'By key of the module.' },
+  'entitlements.module': { text: 'Key of the module.', example: 'reports' },
+  'entitlements.name': { text: 'Its name for people.', example: 'Reports' },
+  enabled: { text: 'Whether it is switched on.', example: true },
+}
+
+const DOMAINS: Readonly<Record<string, Field>> = {
+  domains: { text: 'Oldest first.' },
+  domain: { text: 'A host name, without port.', example: 'app.acme.example' },
+  'DomainCreate.domain': { text: 'In one’s own spelling: it is normalized.', example: 'app.acme.example' },
+  'DomainCreate.region': { text: 'The region that it is to lead to.', example: 'in' },
+  'Domain.id': { text: 'Id of the domain.', example: '0198c5f2-9d2e-7b1a-8c3d-5e6f7a8b9c0d' },
+  'Domain.org_id': { text: 'Id of the organization.' },
+  'Domain.region': { text: 'The region that it leads to.', example: 'in' },
+  'Domain.domain': { text: 'Lower case, A-labels.', example: 'app.acme.example' },
+  'Domain.status': {
+    text: '`pending`: claimed. `active`: proved. `degraded`: its record has gone, and it is served for now. `disabled`: it is no longer served.',
+    example: 'active',
+  },
+  is_primary: { text: 'Whether the organization would rather be reached there, in this region.', example: true },
+  proof: { text: 'The record that has to stand in the DNS for as long as the domain is used.' },
+  'proof.type': { text: 'Kind of the record.' },
+  'proof.name': { text: 'Where it stands.', example: '_meridian.app.acme.example' },
+  'proof.value': { text: 'What it says.', example: 'meridian-verification=4n2Q0v7Xk1c9' },
+  'Domain.created_at': { text: 'When it was claimed.', example: INSTANT },
+  verified_at: { text: 'When it was proved; null while it is only claimed.', example: INSTANT },
+  last_checked_at: { text: 'When its record was last looked for.', example: INSTANT },
+  failing_since: { text: 'Since when its record has been missing; null while it is there.', example: null },
+  'HostMap.hosts.org_id': { text: 'Id of the organization.' },
+  'HostMap.hosts.status': { text: 'Whether the organization is open. Left out in the first form, as is the rest.' },
+  'HostMap.hosts.version': { text: 'Rises when what it leads to changes.', example: 3 },
+  redirect_to: { text: 'The host that has taken its place.', example: 'acme.in.example.com' },
+  'HostResolution.redirect_to': {
+    text: 'Where people are to be sent with status 308; null where they are right.',
+    example: null,
+  },
+  'HostResolution.status': { text: 'Whether the organization is open.' },
+  'HostResolution.region': { text: 'The region that it leads to.', example: 'in' },
+  'HostResolution.version': { text: 'Rises when what it leads to changes.', example: 3 },
+}
+
+export const API_FIELDS = { ...PEOPLE, ...ADMINISTRATION, ...MODULES, ...DOMAINS, ...PROBLEMS, ...SUPPORT_FIELDS }

@@ -10,37 +10,72 @@ import type {
   SecurityRequirement,
 } from '@meridian/protocol/openapi'
 import { annotate } from './annotate.ts'
+import { AUDIT_OPERATIONS } from './audit.ts'
 import { CLIENT_OPERATIONS } from './clients.ts'
 import { DISCOVERY_OPERATIONS } from './discovery.ts'
+import { DOMAIN_OPERATIONS } from './domains.ts'
 import { exampleOf } from './example.ts'
+import { INVITATION_OPERATIONS } from './invitations.ts'
 import { ME_OPERATIONS } from './me.ts'
-import { type Area, type Body, inlineSchema, type Operation } from './operation.ts'
+import { MEMBER_OPERATIONS } from './members.ts'
+import { MODULE_OPERATIONS } from './modules.ts'
+import { type Area, type Body, inlineSchema, type Operation, type RawBody } from './operation.ts'
+import { ORG_LIFECYCLE_OPERATIONS } from './org-lifecycle.ts'
+import { ORG_LOOKS_OPERATIONS } from './org-looks.ts'
 import { ORG_OPERATIONS } from './orgs.ts'
+import { OWN_ACCOUNT_OPERATIONS } from './own-account.ts'
+import { REGION_LANE_OPERATIONS } from './region-lanes.ts'
 import { REGION_OPERATIONS } from './regions.ts'
 import { responsesOf } from './responses.ts'
 import { buildComponents, type Components, findName, refTo } from './schemas.ts'
 import { requirementsOf, securitySchemesOf } from './security.ts'
 import { SIGN_IN_OPERATIONS } from './sign-in.ts'
+import { SUPPORT_OPERATIONS } from './support.ts'
+import { SYNC_OPERATIONS } from './sync.ts'
 import { TOKEN_OPERATIONS } from './tokens.ts'
+import { USER_OPERATIONS } from './users.ts'
 
 const OPERATIONS: readonly Operation[] = [
   ...SIGN_IN_OPERATIONS,
   ...TOKEN_OPERATIONS,
   ...DISCOVERY_OPERATIONS,
+  ...OWN_ACCOUNT_OPERATIONS,
   ...ME_OPERATIONS,
   ...ORG_OPERATIONS,
+  ...ORG_LIFECYCLE_OPERATIONS,
+  ...ORG_LOOKS_OPERATIONS,
+  ...MEMBER_OPERATIONS,
+  ...INVITATION_OPERATIONS,
+  ...USER_OPERATIONS,
   ...CLIENT_OPERATIONS,
+  ...SUPPORT_OPERATIONS,
+  ...AUDIT_OPERATIONS,
   ...REGION_OPERATIONS,
+  ...REGION_LANE_OPERATIONS,
+  ...SYNC_OPERATIONS,
+  ...MODULE_OPERATIONS,
+  ...DOMAIN_OPERATIONS,
+  ...REGION_LANE_OPERATIONS,
 ]
 
 const AREAS: Readonly<Record<Area, string>> = {
   'Signing in': 'Where a person comes in and goes out.',
   Tokens: 'What a client gets, asks about and gives back.',
   Discovery: 'Public documents: anybody may read and cache them, from any origin.',
-  'The signed-in person': 'What people see and change of their own account, with an account token.',
-  Organizations: 'Provisioning, by sys-admins.',
+  'The signed-in person': 'Where people may act and are signed in, and their address, with an account token.',
+  'The own account': 'What people are called here, what is held about them, and its end.',
+  Organizations: 'Provisioned and closed by sys-admins, named and dressed by their managers, seen by their people.',
+  Members: 'Who belongs to an organization, where and as what: seen and managed by its managers, left by anybody.',
+  Users: 'People and sys-admins, as sys-admins see them: where they belong, never what they may do there.',
+  Invitations: 'How somebody comes to an organization: invited by a manager, by address, and by saying yes.',
   Clients: 'Who may ask for tokens: seen and managed by sys-admins. Nobody registers a client for themselves.',
+  Modules: 'What organizations can have, what each is licensed for, and what it has switched on.',
+  'Support access': 'How somebody from outside is let into an organization: asked for, approved there, and soon over.',
+  Audit: 'What happened: to search, to take away and to verify, for managers and for sys-admins.',
+  Domains: 'The hosts that lead to an organization, its own domains among them.',
   Regions: 'What a regional API reads and reports, with its own client’s token.',
+  Synchronization: 'How regions are, as they report it, and what they are asked to do about their copy.',
+  'Region lanes': 'What a regional API follows, with its own client’s token: what to refuse, and what to erase.',
 }
 
 const DESCRIPTION = `Who a person is, which organizations they belong to, and in which regions with which role; and the tokens with which they act there.
@@ -87,9 +122,9 @@ function operationOf(operation: Operation, components: Components): ApiOperation
   }
 }
 
-function queryParameters({ query }: Operation): readonly ApiParameter[] {
+function queryParameters({ id, query }: Operation): readonly ApiParameter[] {
   if (query === undefined) return []
-  const { properties = {}, required = [] } = annotate(inlineSchema(query), [findName(query) ?? 'Query'])
+  const { properties = {}, required = [] } = annotate(inlineSchema(query), [findName(query) ?? `Query ${id}`])
   return Object.entries(properties).map(([name, { description = '', ...schema }]) => ({
     name,
     in: 'query',
@@ -99,7 +134,11 @@ function queryParameters({ query }: Operation): readonly ApiParameter[] {
   }))
 }
 
-function requestBodyOf(body: Body, components: Components): NonNullable<ApiOperation['requestBody']> {
+function requestBodyOf(body: Body | RawBody, components: Components): NonNullable<ApiOperation['requestBody']> {
+  if (body.kind === 'raw') {
+    const content = body.mediaTypes.map((type) => [type, { schema: { type: 'string', contentMediaType: type } }])
+    return { required: true, content: Object.fromEntries(content) as MediaTypes }
+  }
   const mediaType = body.kind === 'form' ? 'application/x-www-form-urlencoded' : 'application/json'
   const examples = body.examples.map(({ summary, fields = [], of = body.schema }, index) => [
     `example${index + 1}`,

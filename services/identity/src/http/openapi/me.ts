@@ -5,7 +5,7 @@ import {
   emailChangeStartedSchema,
 } from '@meridian/protocol/email-change'
 import { sessionIdSchema } from '@meridian/protocol/ids'
-import { contextChoiceSchema, contextListQuerySchema, contextListSchema, meSchema } from '@meridian/protocol/me'
+import { contextChoiceSchema, contextListQuerySchema, contextListSchema } from '@meridian/protocol/me'
 import { sessionListSchema, sessionRevocationSchema, sessionsRevokedSchema } from '@meridian/protocol/sessions'
 import { IDEMPOTENCY_KEY_FOR_CODE, type Operation, pathParameter } from './operation.ts'
 
@@ -13,15 +13,6 @@ const OWN = { area: 'The signed-in person', caller: 'person' } as const
 const STEP_UP = 'Needs a recent sign-in (RFC 9470): `insufficient_user_authentication` says how recent, in `max_age`.'
 
 export const ME_OPERATIONS: readonly Operation[] = [
-  {
-    ...OWN,
-    id: 'readMe',
-    method: 'get',
-    path: '/v1/me',
-    summary: 'Who is signed in',
-    answers: [{ status: 200, description: 'The person and the session.', schema: meSchema }],
-    errors: { kind: 'problem', codes: [] },
-  },
   {
     ...OWN,
     id: 'listContexts',
@@ -43,7 +34,7 @@ export const ME_OPERATIONS: readonly Operation[] = [
     description: 'For this client and its next sign-in. It changes no token: ask for one at the token endpoint.',
     body: { kind: 'json', schema: contextChoiceSchema, examples: [{ summary: 'Choose' }] },
     answers: [{ status: 204, description: 'Remembered.' }],
-    errors: { kind: 'problem', codes: ['access_denied'] },
+    errors: { kind: 'problem', codes: ['access_denied', 'region_unavailable'] },
   },
   {
     ...OWN,

@@ -58,6 +58,8 @@ const OAUTH: Readonly<Record<string, Field>> = {
   'ChallengeStart.auth_session': { text: 'Of a sign-in that is under way: sends another code for it.', isSecret: true },
   otp: { text: 'The code that arrived. Spaces in it do no harm.', example: '123456' },
   token: { text: 'The token. Clients with cookie transport leave it to their cookie.', isSecret: true },
+  act: { text: 'Of support access alone: who acts (RFC 8693 §4.1). The subject is then the support grant.' },
+  'act.sub': { text: 'Id of the sys-admin.', example: '0198c5f2-7a3b-7c4d-8e5f-6a7b8c9d0e2a' },
   'IntrospectionRequest.token': { text: 'An access token or a refresh token.', isSecret: true },
   token_type_hint: { text: 'Not needed, and not looked at.' },
   access_token: { text: 'The access token: a JWT (RFC 9068) of at most 15 minutes.', isSecret: true },

@@ -12,9 +12,20 @@ export type Area =
   | 'Tokens'
   | 'Discovery'
   | 'The signed-in person'
+  | 'The own account'
   | 'Organizations'
+  | 'Members'
+  | 'Invitations'
+  | 'Users'
   | 'Clients'
+  | 'Support access'
+  | 'Audit'
   | 'Regions'
+  | 'Region lanes'
+  | 'Synchronization'
+  | 'Modules'
+  | 'Domains'
+  | 'Region lanes'
 
 /** Who may call: each entry is one way. */
 export type Caller =
@@ -39,11 +50,15 @@ export type Body = {
   }[]
 }
 
+/** A body that is no object: a picture, a table. */
+export type RawBody = { readonly kind: 'raw'; readonly mediaTypes: readonly string[] }
+
 export type Answer = {
   readonly status: number
   readonly description: string
   readonly schema?: z.ZodType
-  readonly mediaType?: string
+  /** Several, where an answer is one of them as it is. */
+  readonly mediaType?: string | readonly string[]
   readonly headers?: Readonly<Record<string, ApiHeader>>
   /** What a redirect carries in its query, or the page in its form. */
   readonly parameters?: z.ZodType
@@ -68,7 +83,7 @@ export type Operation = {
   /** An object whose fields are the query. */
   readonly query?: z.ZodObject
   readonly parameters?: readonly ApiParameter[]
-  readonly body?: Body
+  readonly body?: Body | RawBody
   readonly answers: readonly Answer[]
   readonly errors: Errors
 }
@@ -82,6 +97,8 @@ export function inlineSchema(schema: z.ZodType): JsonSchema {
 export function pathParameter(name: string, schema: z.ZodType, description: string): ApiParameter {
   return { name, in: 'path', required: true, description, schema: inlineSchema(schema) }
 }
+
+export const ORG_NAME = pathParameter('org', z.string(), 'Id or slug of the organization.')
 
 const idempotencyKey = (required: boolean, description: string): ApiParameter => ({
   name: 'Idempotency-Key',
@@ -137,6 +154,7 @@ export const ETAG = text('The version, for If-Match.', '^"[0-9]+"$')
 export const DOCUMENT_ETAG = text('Of the document as it is, for If-None-Match.', '^".+"$')
 export const CACHE_CONTROL = text('Whoever fetches it may keep it so long.', '^public, max-age=[0-9]+')
 export const CREATED_AT = text('The path of what was made.', '^/v1/')
+export const ATTACHMENT = text('It is to be kept as a file.', '^attachment; ')
 export const WWW_AUTHENTICATE = text('How to authenticate, and what was wrong (RFC 6750 §3).')
 export const RETRY_AFTER = text('Seconds to wait.', '^[0-9]+$')
 export const redirectTo = (description: string): ApiHeader => text(description)

@@ -29,13 +29,17 @@ function answerOf(answer: Answer, components: Components): ApiResponse {
 }
 
 function contentOf({ schema, mediaType }: Answer, components: Components): { content?: MediaTypes } {
-  if (schema !== undefined) {
+  if (schema !== undefined && typeof mediaType !== 'object') {
     const ref = refTo(schema)
     const examples = { answer: { summary: 'Answer', value: exampleOf(ref, components, 'all') } }
     return { content: { [mediaType ?? 'application/json']: { schema: ref, examples } } }
   }
   if (mediaType === undefined) return {}
-  return { content: { [mediaType]: { schema: { type: mediaType === 'application/json' ? 'object' : 'string' } } } }
+  const content = [mediaType].flat().map((type) => {
+    const kind = type === 'application/json' ? 'object' : 'string'
+    return [type, { schema: { type: kind } }]
+  })
+  return { content: Object.fromEntries(content) }
 }
 
 function errorsOf(operation: Operation): readonly ErrorOf[] {

@@ -1,5 +1,6 @@
 // The names of the wire schemas in `components.schemas`, and their JSON Schema, made by zod. A request is described as it
 // is sent (before defaults and normalizing), an answer as it arrives; what is in both must look the same in both.
+import { auditActorSchema, auditEventSchema, auditPageSchema } from '@meridian/protocol/audit'
 import {
   authorizationRequestSchema,
   authorizationResponseSchema,
@@ -13,6 +14,7 @@ import {
   originSchema,
   registeredClientSchema,
 } from '@meridian/protocol/clients'
+import { domainChangeSchema, domainCreateSchema, domainPageSchema, domainSchema } from '@meridian/protocol/domains'
 import { emailAddressSchema } from '@meridian/protocol/email-address'
 import {
   emailChangeConfirmationSchema,
@@ -20,9 +22,22 @@ import {
   emailChangeRequestSchema,
   emailChangeStartedSchema,
 } from '@meridian/protocol/email-change'
-import { hostMapSchema } from '@meridian/protocol/hosts'
+import { entitlementsSchema, licenceSchema, moduleSwitchSchema } from '@meridian/protocol/entitlements'
+import { erasureOrderPageSchema } from '@meridian/protocol/erasures'
+import { personExportSchema } from '@meridian/protocol/export'
+import { changesPageSchema, digestsPageSchema, feedEntrySchema, snapshotPageSchema } from '@meridian/protocol/feed'
+import { hostMapSchema, hostResolutionSchema } from '@meridian/protocol/hosts'
 import { orgIdSchema, orgSlugSchema, regionCodeSchema } from '@meridian/protocol/ids'
 import { introspectionSchema } from '@meridian/protocol/introspection'
+import {
+  invitationAcceptedSchema,
+  invitationCreateSchema,
+  invitationPageSchema,
+  invitationSchema,
+  ownInvitationListSchema,
+  ownInvitationSchema,
+} from '@meridian/protocol/invitations'
+import { jobSchema } from '@meridian/protocol/jobs'
 import {
   ecPublicJwkSchema,
   heldKeysSchema,
@@ -31,7 +46,17 @@ import {
   rsaPublicJwkSchema,
 } from '@meridian/protocol/jwks'
 import { contextChoiceSchema, contextListSchema, contextSchema, meSchema } from '@meridian/protocol/me'
+import {
+  memberChangeSchema,
+  memberPageSchema,
+  memberSchema,
+  ownMembershipChangeSchema,
+  ownMembershipListSchema,
+  ownMembershipSchema,
+  roleCatalogueSchema,
+} from '@meridian/protocol/members'
 import { serverMetadataSchema } from '@meridian/protocol/metadata'
+import { moduleListSchema, moduleSchema } from '@meridian/protocol/modules'
 import {
   challengeAnsweredSchema,
   challengeStartedSchema,
@@ -49,9 +74,27 @@ import {
   userInfoRequestSchema,
 } from '@meridian/protocol/oauth-requests'
 import type { JsonSchema } from '@meridian/protocol/openapi'
-import { orgCreateSchema, orgSchema } from '@meridian/protocol/orgs'
+import { orgCreateSchema, orgSchema } from '@meridian/protocol/org-create'
+import {
+  firstManagerAddedSchema,
+  firstManagerSchema,
+  orgDetailsSchema,
+  orgPageSchema,
+  orgPatchSchema,
+  orgStatusChangeSchema,
+  slugChangeSchema,
+} from '@meridian/protocol/org-details'
+import { orgAssetListSchema, orgAssetSchema, publicBrandingSchema } from '@meridian/protocol/org-settings'
+import { meChangeSchema } from '@meridian/protocol/own-account'
 import { problemSchema } from '@meridian/protocol/problem'
 import { redirectUriSchema } from '@meridian/protocol/redirect-uri'
+import {
+  regionReportSchema,
+  regionSyncListSchema,
+  regionSyncSchema,
+  reportAnswerSchema,
+} from '@meridian/protocol/region-report'
+import { revocationPageSchema } from '@meridian/protocol/revocations'
 import { permissionSchema, roleSchema } from '@meridian/protocol/roles'
 import {
   sessionListSchema,
@@ -59,7 +102,24 @@ import {
   sessionSchema,
   sessionsRevokedSchema,
 } from '@meridian/protocol/sessions'
+import {
+  supportApprovalSchema,
+  supportGrantPageSchema,
+  supportGrantSchema,
+  supportRequestSchema,
+} from '@meridian/protocol/support'
+import {
+  syncOrderCreateSchema,
+  syncOrderedSchema,
+  syncOrderListSchema,
+  syncOrderSchema,
+  syncProgressSchema,
+} from '@meridian/protocol/sync-orders'
+import { sysAdminAppointmentSchema, sysAdminPageSchema, sysAdminSchema } from '@meridian/protocol/sys-admins'
+import { regionSummarySchema, summaryPageSchema, tenantSummarySchema } from '@meridian/protocol/tenant-summaries'
+import { usageSchema } from '@meridian/protocol/usage'
 import { userInfoSchema } from '@meridian/protocol/user-info'
+import { userListSchema, userSchema, userStatusChangeSchema } from '@meridian/protocol/users'
 import { z } from 'zod'
 import { annotate } from './annotate.ts'
 
@@ -104,8 +164,27 @@ const REQUESTS = {
   EmailChangeRequest: emailChangeRequestSchema,
   EmailChangeConfirmation: emailChangeConfirmationSchema,
   OrgCreate: orgCreateSchema,
+  OrgPatch: orgPatchSchema,
+  SlugChange: slugChangeSchema,
+  OrgStatusChange: orgStatusChangeSchema,
+  FirstManager: firstManagerSchema,
+  MeChange: meChangeSchema,
+  UserStatusChange: userStatusChangeSchema,
+  SysAdminAppointment: sysAdminAppointmentSchema,
   ClientRegistration: clientRegistrationSchema,
+  SupportRequest: supportRequestSchema,
+  SupportApproval: supportApprovalSchema,
   HeldKeys: heldKeysSchema,
+  MemberChange: memberChangeSchema,
+  InvitationCreate: invitationCreateSchema,
+  OwnMembershipChange: ownMembershipChangeSchema,
+  RegionReport: regionReportSchema,
+  SyncProgress: syncProgressSchema,
+  SyncOrderCreate: syncOrderCreateSchema,
+  Licence: licenceSchema,
+  ModuleSwitch: moduleSwitchSchema,
+  DomainCreate: domainCreateSchema,
+  DomainChange: domainChangeSchema,
 }
 
 const ANSWERS = {
@@ -128,11 +207,60 @@ const ANSWERS = {
   EmailChangeStarted: emailChangeStartedSchema,
   EmailChanged: emailChangedSchema,
   Org: orgSchema,
+  OrgDetails: orgDetailsSchema,
+  OrgPage: orgPageSchema,
+  FirstManagerAdded: firstManagerAddedSchema,
+  PublicBranding: publicBrandingSchema,
+  OrgAsset: orgAssetSchema,
+  OrgAssetList: orgAssetListSchema,
+  RegionSummary: regionSummarySchema,
+  TenantSummary: tenantSummarySchema,
+  SummaryPage: summaryPageSchema,
+  PersonExport: personExportSchema,
+  User: userSchema,
+  UserList: userListSchema,
+  SysAdmin: sysAdminSchema,
+  SysAdminPage: sysAdminPageSchema,
   RegisteredClient: registeredClientSchema,
   CreatedClient: createdClientSchema,
   ClientSecret: clientSecretSchema,
   ClientPage: clientPageSchema,
+  SupportGrant: supportGrantSchema,
+  SupportGrantPage: supportGrantPageSchema,
   HostMap: hostMapSchema,
+  AuditEvent: auditEventSchema,
+  AuditActor: auditActorSchema,
+  AuditPage: auditPageSchema,
+  RevocationPage: revocationPageSchema,
+  FeedEntry: feedEntrySchema,
+  ChangesPage: changesPageSchema,
+  SnapshotPage: snapshotPageSchema,
+  DigestsPage: digestsPageSchema,
+  ErasureOrderPage: erasureOrderPageSchema,
+  Member: memberSchema,
+  MemberPage: memberPageSchema,
+  OwnMembership: ownMembershipSchema,
+  OwnMembershipList: ownMembershipListSchema,
+  RoleCatalogue: roleCatalogueSchema,
+  Invitation: invitationSchema,
+  InvitationPage: invitationPageSchema,
+  InvitationAccepted: invitationAcceptedSchema,
+  OwnInvitation: ownInvitationSchema,
+  OwnInvitationList: ownInvitationListSchema,
+  Job: jobSchema,
+  ReportAnswer: reportAnswerSchema,
+  RegionSync: regionSyncSchema,
+  RegionSyncList: regionSyncListSchema,
+  SyncOrder: syncOrderSchema,
+  SyncOrdered: syncOrderedSchema,
+  SyncOrderList: syncOrderListSchema,
+  Usage: usageSchema,
+  Module: moduleSchema,
+  ModuleList: moduleListSchema,
+  Entitlements: entitlementsSchema,
+  Domain: domainSchema,
+  DomainPage: domainPageSchema,
+  HostResolution: hostResolutionSchema,
   Problem: problemSchema,
 }
 

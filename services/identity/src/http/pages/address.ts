@@ -6,6 +6,7 @@ import { startSignIn } from '../../login/sign-in-flow.ts'
 import { renderAddress } from '../../pages/address-page.ts'
 import { Refusal } from '../../refusal.ts'
 import { PAGE_PATHS, type RawParameters } from '../authorization-query.ts'
+import { originOf } from '../origin.ts'
 import type { RateLimit } from '../rate-limits.ts'
 import { PAGE, seeOther, sendPage } from '../send-page.ts'
 import { addressFormSchema } from './schema.ts'
@@ -42,7 +43,7 @@ async function takeAddress(deps: Deps, request: FastifyRequest, reply: FastifyRe
   assertKeepable(visit)
   try {
     const { client } = visit.asked
-    const start = { email: form.email, request: visit.query, browser: visit.browser }
+    const start = { email: form.email, request: visit.query, browser: visit.browser, origin: originOf(request) }
     const started = await startSignIn(deps, client, start)
     return seeOther(reply, `${PAGE_PATHS.code}?${new URLSearchParams({ flow: started.authSession }).toString()}`)
   } catch (error) {

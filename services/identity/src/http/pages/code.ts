@@ -35,7 +35,8 @@ export function codePage(app: FastifyInstance, deps: Deps, limits: { pages: Rate
     const browser = assertOwnForm(deps, request, form.csrf)
     const flow = await readFlow(deps, form.flow, browser)
     if (flow.isConsumed) return await leave(deps, request, reply, flow)
-    const start = { email: flow.email, request: flow.request, browser, previous: flow.handle }
+    const origin = originOf(request)
+    const start = { email: flow.email, request: flow.request, browser, previous: flow.handle, origin }
     const started = await startSignIn(deps, { id: flow.clientId }, start)
     return seeOther(reply, `${PAGE_PATHS.code}?${new URLSearchParams({ flow: started.authSession }).toString()}`)
   })

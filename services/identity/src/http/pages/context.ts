@@ -7,6 +7,7 @@ import { type OfferedContext, offeredPlace } from '../../login/authorize.ts'
 import { renderContext } from '../../pages/context-page.ts'
 import { renderNoAccess } from '../../pages/no-access-page.ts'
 import { renderNoMembership } from '../../pages/no-membership-page.ts'
+import { Refusal } from '../../refusal.ts'
 import { findSignOn, type SignOn } from '../../sessions/sign-on.ts'
 import { PAGE_PATHS, type RawParameters, resumeAfterChoice, resumeSilently } from '../authorization-query.ts'
 import { originOf } from '../origin.ts'
@@ -60,6 +61,7 @@ function present(row: OfferedContext) {
     region: row.region,
     regionName: row.region_name,
     role: row.role,
+    isAvailable: row.region_status !== 'unreachable',
   }
 }
 
@@ -69,6 +71,12 @@ async function choose(deps: Deps, request: FastifyRequest, reply: FastifyReply):
   if (signOn === undefined) return seeOther(reply, visit.otherAccountUrl)
   const [orgId = '', region = ''] = form.context.split(' ')
   const person = { userId: signOn.user_id, clientId: visit.asked.client.id, sessionId: null }
-  await chooseContext(deps, person, { orgId, region }, originOf(request))
+  try {
+    await chooseContext(deps, person, { orgId, region }, originOf(request))
+  } catch (error) {
+    // Went away since the page was shown: it is shown again, and says so.
+    if (!(error instanceof Refusal) || error.code !== 'region_unavailable') throw error
+    return seeOther(reply, `${PAGE_PATHS.context}?${visit.query}`)
+  }
   return seeOther(reply, resumeAfterChoice(visit.query))
 }

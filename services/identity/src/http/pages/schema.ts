@@ -18,4 +18,12 @@ export const contextFormSchema = z.object({
     .max(100)
     .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} [a-z0-9-]{1,40}$/),
 })
+export const invitationFormSchema = z.object({
+  csrf,
+  request,
+  answer: z
+    .string()
+    .max(60)
+    .regex(/^(accept|decline) [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+})
 export const flowQuerySchema = z.object({ flow })

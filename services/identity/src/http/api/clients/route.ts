@@ -16,6 +16,7 @@ import {
 import { Refusal } from '../../../refusal.ts'
 import { requireRecentSignIn } from '../../../sessions/recent-sign-in.ts'
 import { authenticateSysAdmin } from '../../bearer.ts'
+import { expectedVersionsOf } from '../../expected-versions.ts'
 import { readIdempotencyKey } from '../../idempotency-key.ts'
 import { originOf } from '../../origin.ts'
 
@@ -56,13 +57,13 @@ export function clientsRoutes(app: FastifyInstance, deps: Deps): void {
 
   app.delete<WithId>('/v1/clients/:id', async (request, reply) => {
     const actor = await authenticateWriter(deps, request)
-    await deleteClient(deps, actor, parseId(request), expectedOf(request), originOf(request))
+    await deleteClient(deps, actor, parseId(request), expectedVersionsOf(request), originOf(request))
     return reply.code(204).send()
   })
 
   app.post<WithId>('/v1/clients/:id/secret', async (request, reply) => {
     const actor = await authenticateWriter(deps, request)
-    const made = await rotateClientSecret(deps, actor, parseId(request), expectedOf(request), originOf(request))
+    const made = await rotateClientSecret(deps, actor, parseId(request), expectedVersionsOf(request), originOf(request))
     return reply.header('etag', entityTagOf(made.version)).send(made)
   })
 }
@@ -71,12 +72,6 @@ async function authenticateWriter(deps: Deps, request: FastifyRequest) {
   const actor = await authenticateSysAdmin(deps, request)
   requireRecentSignIn(deps.settings, actor)
   return actor
-}
-
-/** Where If-Match may be left out. */
-function expectedOf(request: FastifyRequest) {
-  const header = request.headers['if-match']
-  return header === undefined ? 'any' : parseIfMatch(header)
 }
 
 /** What is no id is the id of nothing. */

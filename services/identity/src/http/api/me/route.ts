@@ -1,5 +1,5 @@
-// /v1/me: the signed-in person, where they may act, and the choice that is remembered for the next time.
-import { type ContextList, contextChoiceSchema, contextListQuerySchema, type Me } from '@meridian/protocol/me'
+// /v1/me/contexts: where the signed-in person may act, and the choice that is remembered for the next time.
+import { type ContextList, contextChoiceSchema, contextListQuerySchema } from '@meridian/protocol/me'
 import { parseInput } from '@meridian/service-kit/request-input'
 import type { FastifyInstance } from 'fastify'
 import type { Deps } from '../../../deps.ts'
@@ -9,14 +9,6 @@ import { authenticatePerson } from '../../bearer.ts'
 import { originOf } from '../../origin.ts'
 
 export function meRoutes(app: FastifyInstance, deps: Deps): void {
-  app.get('/v1/me', async (request): Promise<Me> => {
-    const person = await authenticatePerson(deps, request)
-    return {
-      user: { id: person.userId, email: person.email, name: person.name, platform_role: person.platformRole },
-      session: { id: person.sessionId, auth_time: Math.floor(person.authTime), amr: [...person.amr] },
-    }
-  })
-
   app.get('/v1/me/contexts', async (request): Promise<ContextList> => {
     const person = await authenticatePerson(deps, request)
     const { resource, org_id: org } = parseInput(contextListQuerySchema, request.query)

@@ -11,6 +11,7 @@ import { findSignOn } from '../../../sessions/sign-on.ts'
 import {
   AUTHORIZE_PATH,
   authorizationQueryOf,
+  offerOfInvitations,
   PAGE_PATHS,
   type RawParameters,
   wasResumed,
@@ -43,7 +44,8 @@ async function answer(
   if (hint !== undefined && signOn !== undefined && hint.sub !== signOn.user_id && wasResumed(request.query)) {
     throw new AuthorizationError('login_required', 'another person signed in', asked.returnAddress)
   }
-  const next = await authorize(deps, asked, signOn, hint, originOf(request))
+  const offer = offerOfInvitations(request.query)
+  const next = await authorize(deps, asked, signOn, hint, offer, originOf(request))
   if (next.kind === 'code') {
     return sendAuthorizationResponse(reply, deps.settings, asked.returnAddress, { code: next.code })
   }
@@ -65,6 +67,8 @@ function pathOf(next: Exclude<Authorization, { kind: 'code' }>): string {
       return PAGE_PATHS.address
     case 'choose_account':
       return PAGE_PATHS.account
+    case 'invitations':
+      return PAGE_PATHS.invitations
     case 'choose_context':
     case 'no_membership':
     case 'no_access':

@@ -33,6 +33,7 @@ async function start(deps: Deps, request: FastifyRequest): Promise<never> {
     org: form.org_id?.toLowerCase(),
     authSession: form.auth_session,
     device: findBrowser(deps.settings.issuer, request),
+    origin: originOf(request),
   })
   // The draft's answer to a first step is an error: more is needed before anything is authorized.
   throw new OAuthError('insufficient_authorization', {

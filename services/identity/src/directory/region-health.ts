@@ -1,0 +1,77 @@
+// How the regions are, for sys-admins: what the centre knows of each by itself, what each says of itself, and in words what
+// should be looked at.
+import { CLOCK_SKEW_ALARM_MS, type RegionSync, type RegionSyncList } from '@meridian/protocol/region-report'
+import type { Deps } from '../deps.ts'
+import {
+  countVisible,
+  type FollowerRow,
+  listFollowers,
+  listRegionsWithHealth,
+  type RegionRow,
+} from '../store/region-health.ts'
+import { instantOf } from './instant.ts'
+
+/** A revocation that takes longer to be known is worth a look. */
+const CANARY_ALARM_SECONDS = 30
+
+export async function readRegionSync(deps: Pick<Deps, 'db'>): Promise<RegionSyncList> {
+  const [regions, followers, visible] = await Promise.all([
+    listRegionsWithHealth(deps.db),
+    listFollowers(deps.db),
+    countVisible(deps.db),
+  ])
+  return {
+    regions: regions.map((region) => {
+      const own = followers.filter((follower) => follower.region === region.code)
+      const { code: _code, ...counts } = visible.find(({ code }) => code === region.code) ?? NOTHING_VISIBLE
+      return present(region, own, counts)
+    }),
+  }
+}
+
+const NOTHING_VISIBLE = { code: '', organizations: 0, users: 0, memberships: 0 }
+
+function present(region: RegionRow, followers: readonly FollowerRow[], visible: RegionSync['visible']): RegionSync {
+  return {
+    region: region.code,
+    name: region.name,
+    health: region.health,
+    alarms: [...alarmsOf(region, followers)],
+    last_seen: instantOrNull(region.heard_at),
+    followers: followers.map(({ region: _region, polled_at: polledAt, reported_at: reportedAt, ...follower }) => ({
+      ...follower,
+      polled_at: instantOrNull(polledAt),
+      reported_at: instantOrNull(reportedAt),
+    })),
+    revocation_seconds: region.revocation_seconds,
+    visible,
+  }
+}
+
+function instantOrNull(seconds: number | null): string | null {
+  return seconds === null ? null : instantOf(seconds)
+}
+
+/** In words; none where all is well. */
+export function alarmsOf(region: RegionRow, followers: readonly FollowerRow[]): readonly string[] {
+  if (region.health === 'unreachable') return ['unreachable: nothing was heard of it for a minute, or ever']
+  const ofFollowers = followers.flatMap(({ client_id: client, clock_skew_ms: skewMs, report }) => [
+    ...(skewMs !== null && Math.abs(skewMs) > CLOCK_SKEW_ALARM_MS
+      ? [`${client}: its clock is ${Math.abs(Math.round(skewMs / 1000))} s ${skewMs > 0 ? 'ahead' : 'behind'}`]
+      : []),
+    ...(report !== null && report.parked > 0
+      ? [`${client}: ${report.parked} entries are put aside: it does not understand them`]
+      : []),
+  ])
+  return [
+    ...(region.health === 'lagging' ? ['lagging: it is more than a minute behind'] : []),
+    ...ofFollowers,
+    ...(region.keys_missing > 0
+      ? [`keys: ${region.keys_missing} signing keys were published a while ago, and it does not hold them`]
+      : []),
+    ...((region.canary_unknown_seconds ?? 0) > CANARY_ALARM_SECONDS
+      ? [`revocations: one of ${Math.round(region.canary_unknown_seconds ?? 0)} s ago is not known there yet`]
+      : []),
+    ...((region.drift_rows ?? 0) > 0 ? [`drift: ${region.drift_rows} rows differed when it last compared`] : []),
+  ]
+}

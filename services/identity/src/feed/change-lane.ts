@@ -1,0 +1,144 @@
+// The change feed of a region, as its pages are told: changes after a cursor, the snapshot by key, and the digests of it.
+// What is told, and why nothing can be missed, is store/feed-*.ts's and infra/decisions/0020-change-feed.md's.
+import {
+  type ChangesPage,
+  DIGEST_PAGE_RANGES,
+  DIGEST_RANGE_ENTRIES,
+  type DigestsPage,
+  type SnapshotPage,
+} from '@meridian/protocol/feed'
+import type { Deps } from '../deps.ts'
+import { Refusal } from '../refusal.ts'
+import { readChanges } from '../store/feed-changes.ts'
+import { readDigests } from '../store/feed-digests.ts'
+import { type Follower, noteRebuilding, noteRefused, noteTold } from '../store/feed-followers.ts'
+import type { FeedPlace, KeyPlace } from '../store/feed-rows.ts'
+import { readSnapshot } from '../store/feed-snapshot.ts'
+import { markRegionSeen } from '../store/region-presence.ts'
+import { listOpenOrders } from '../store/sync-orders.ts'
+import { type FeedCursor, formatFeedCursor, parseFeedCursor } from './feed-cursor.ts'
+import type { Waiters } from './waiters.ts'
+
+export type ChangesQuestion = {
+  readonly after: string | undefined
+  readonly waitSeconds: number
+  readonly limit: number
+  readonly signal: AbortSignal
+}
+
+export interface ChangeLane {
+  /** Throws Refusal (cursor_gone). */
+  readChanges(follower: Follower, question: ChangesQuestion): Promise<ChangesPage>
+  readSnapshot(
+    follower: Follower,
+    range: { readonly after: string | undefined; readonly through: string | undefined; readonly limit: number },
+  ): Promise<SnapshotPage>
+  readDigests(region: string, after: string | undefined): Promise<DigestsPage>
+}
+
+type LaneOptions = {
+  readonly waiters: Waiters
+  /** The follower's database is one from a backup: it has stood further. Called until that is taken. */
+  readonly onReturned: (follower: Follower) => Promise<void>
+}
+
+export function createChangeLane(deps: Pick<Deps, 'db' | 'metrics'>, { waiters, onReturned }: LaneOptions): ChangeLane {
+  const { db } = deps
+  // A region has one order at a time; one that was told lets a question wait as if it were not there.
+  const toldOrders = new Map<string, string>()
+
+  async function refuse(follower: Follower, place: FeedPlace | null, reason: string): Promise<never> {
+    if (await noteRefused(db, follower, place)) await onReturned(follower)
+    throw new Refusal('cursor_gone', reason)
+  }
+
+  async function readPage(follower: Follower, cursor: FeedCursor | undefined, limit: number): Promise<ChangesPage> {
+    const asked = cursor?.place ?? null
+    const page = await readChanges(db, follower.region, asked, limit)
+    if (cursor !== undefined) {
+      if (cursor.epoch !== page.epoch) return refuse(follower, asked, 'a cursor of another epoch')
+      if (!page.is_known) return refuse(follower, asked, 'there is no entry at this cursor')
+      if (page.is_behind_horizon) return refuse(follower, asked, 'a cursor from before something was forgotten')
+    }
+    const told = page.last ?? asked
+    if (await noteTold(db, follower, asked, told)) await onReturned(follower)
+    return {
+      epoch: page.epoch,
+      // As store/feed-view.ts makes them.
+      entries: page.entries as ChangesPage['entries'],
+      cursor: formatFeedCursor({ epoch: page.epoch, place: told }),
+      more: page.more,
+      behind_seconds: page.behind_seconds,
+      orders: [...(await listOpenOrders(db, follower.region))],
+    }
+  }
+
+  return {
+    readChanges: async (follower, { after, waitSeconds, limit, signal }) => {
+      const cursor = after === undefined ? undefined : parseFeedCursor(after)
+      if (after !== undefined && cursor === undefined) throw new Refusal('cursor_gone', 'no cursor of ours')
+      await markRegionSeen(db, follower.region)
+      const { region, clientId } = follower
+      let page = await readPage(follower, cursor, limit)
+      const toldOrder = toldOrders.get(region) ?? null
+      const isNews = page.entries.length > 0 || page.orders.some(({ id }) => id !== toldOrder)
+      if (!isNews && waitSeconds > 0) {
+        const { xid, seq } = cursor?.place ?? { xid: '0', seq: '0' }
+        const waiting = { region, after: { xid, seq }, order: toldOrder }
+        await waiters.wait(waiting, { clientId, timeoutMs: waitSeconds * 1000, signal })
+        page = await readPage(follower, cursor, limit)
+      }
+      for (const { id } of page.orders) toldOrders.set(region, id)
+      deps.metrics.entriesTold.inc({ region }, page.entries.length)
+      return page
+    },
+
+    readSnapshot: async (follower, { after, through, limit }) => {
+      const { region } = follower
+      await markRegionSeen(db, region)
+      const range = {
+        ...(after === undefined ? {} : { after: keyOf(after) }),
+        ...(through === undefined ? {} : { through: keyOf(through) }),
+      }
+      const page = await readSnapshot(db, region, { ...range, limit })
+      if (after === undefined && through === undefined) await noteRebuilding(db, follower, page.last)
+      return {
+        epoch: page.epoch,
+        entries: page.entries as SnapshotPage['entries'],
+        cursor: formatFeedCursor({ epoch: page.epoch, place: page.last }),
+        next: page.read === limit && page.last_key !== null ? textOf(page.last_key) : null,
+      }
+    },
+
+    readDigests: async (region, after) => {
+      await markRegionSeen(db, region)
+      const page = await readDigests(db, region, after === undefined ? undefined : keyOf(after), DIGEST_PAGE_RANGES)
+      const isLast = page.ranges.length < DIGEST_PAGE_RANGES || page.ranges.at(-1)?.read !== DIGEST_RANGE_ENTRIES
+      const told = page.ranges.length === 0 ? [EMPTY_RANGE] : page.ranges
+      const ranges = told.map(({ count, digest, through }, place) => {
+        const before = told[place - 1]?.through
+        const isOpen = isLast && place === told.length - 1
+        return {
+          after: before == null ? (after ?? null) : textOf(before),
+          through: isOpen || through === null ? null : textOf(through),
+          count,
+          digest,
+        }
+      })
+      const next = ranges.at(-1)?.through ?? null
+      return { epoch: page.epoch, cursor: formatFeedCursor({ epoch: page.epoch, place: page.last }), ranges, next }
+    },
+  }
+}
+
+const EMPTY_RANGE = { count: 0, digest: '0', through: null }
+
+function textOf({ kind, id }: KeyPlace): string {
+  return `${kind}/${id}`
+}
+
+/** Of a text that is one: a kind has no slash, an id may. */
+function keyOf(text: string): KeyPlace {
+  const slash = text.indexOf('/')
+  return { kind: text.slice(0, slash), id: text.slice(slash + 1) }
+}

@@ -1,0 +1,110 @@
+import { membershipIdSchema } from '@meridian/protocol/ids'
+import {
+  memberChangeSchema,
+  memberPageQuerySchema,
+  memberPageSchema,
+  memberSchema,
+  ownMembershipChangeSchema,
+  ownMembershipListSchema,
+  ownMembershipSchema,
+  roleCatalogueSchema,
+} from '@meridian/protocol/members'
+import { ETAG, ifMatch, type Operation, ORG_NAME, pathParameter } from './operation.ts'
+
+const MEMBERS = { area: 'Members', caller: 'person' } as const
+const MEMBERSHIP = pathParameter('membership', membershipIdSchema, 'Id of the membership.')
+const MANAGERS =
+  'For managers, in the regions in which they are manager; and for any manager of the organization where a region has none.'
+
+export const MEMBER_OPERATIONS: readonly Operation[] = [
+  {
+    ...MEMBERS,
+    id: 'listMembers',
+    method: 'get',
+    path: '/v1/orgs/{org}/members',
+    summary: 'The members of an organization',
+    description: `${MANAGERS} A person with memberships in several regions is listed once for each.`,
+    parameters: [ORG_NAME],
+    query: memberPageQuerySchema,
+    answers: [{ status: 200, description: 'A page of them.', schema: memberPageSchema }],
+    errors: { kind: 'problem', codes: ['access_denied'] },
+  },
+  {
+    ...MEMBERS,
+    id: 'readMember',
+    method: 'get',
+    path: '/v1/orgs/{org}/members/{membership}',
+    summary: 'One membership',
+    description: MANAGERS,
+    parameters: [ORG_NAME, MEMBERSHIP],
+    answers: [{ status: 200, description: 'The membership.', schema: memberSchema, headers: { ETag: ETAG } }],
+    errors: { kind: 'problem', codes: ['access_denied', 'not_found'] },
+  },
+  {
+    ...MEMBERS,
+    id: 'changeMember',
+    method: 'patch',
+    path: '/v1/orgs/{org}/members/{membership}',
+    summary: 'Changes a role, suspends, resumes, renames',
+    description: `${MANAGERS} Managers may change their own membership too, unless nobody else would manage the organization: \`last_manager\`. Tokens that vouch for the role before are refused at once.`,
+    parameters: [ORG_NAME, MEMBERSHIP, ifMatch(true)],
+    body: { kind: 'json', schema: memberChangeSchema, examples: [{ summary: 'Another role', fields: ['role'] }] },
+    answers: [{ status: 200, description: 'Changed.', schema: memberSchema, headers: { ETag: ETAG } }],
+    errors: {
+      kind: 'problem',
+      codes: ['access_denied', 'not_found', 'precondition_failed', 'precondition_required', 'last_manager'],
+    },
+  },
+  {
+    ...MEMBERS,
+    id: 'removeMember',
+    method: 'delete',
+    path: '/v1/orgs/{org}/members/{membership}',
+    summary: 'Removes a member',
+    description: `${MANAGERS} The account stays as it is. Whoever shall come back is invited again.`,
+    parameters: [ORG_NAME, MEMBERSHIP, ifMatch(false)],
+    answers: [{ status: 204, description: 'Removed.' }],
+    errors: { kind: 'problem', codes: ['access_denied', 'not_found', 'precondition_failed', 'last_manager'] },
+  },
+  {
+    ...MEMBERS,
+    id: 'listOwnMemberships',
+    method: 'get',
+    path: '/v1/me/memberships',
+    summary: 'One’s own memberships',
+    description: 'Suspended ones too. Where one may act is `GET /v1/me/contexts`.',
+    answers: [{ status: 200, description: 'All of them.', schema: ownMembershipListSchema }],
+    errors: { kind: 'problem', codes: [] },
+  },
+  {
+    ...MEMBERS,
+    id: 'renameOwnMembership',
+    method: 'patch',
+    path: '/v1/me/memberships/{membership}',
+    summary: 'How one is called in an organization',
+    parameters: [MEMBERSHIP],
+    body: { kind: 'json', schema: ownMembershipChangeSchema, examples: [{ summary: 'A name for this place' }] },
+    answers: [{ status: 200, description: 'Changed.', schema: ownMembershipSchema }],
+    errors: { kind: 'problem', codes: ['not_found'] },
+  },
+  {
+    ...MEMBERS,
+    id: 'leaveMembership',
+    method: 'delete',
+    path: '/v1/me/memberships/{membership}',
+    summary: 'Leaves an organization in a region',
+    description: 'Nobody is asked; but the last active manager cannot leave.',
+    parameters: [MEMBERSHIP],
+    answers: [{ status: 204, description: 'Left.' }],
+    errors: { kind: 'problem', codes: ['not_found', 'last_manager'] },
+  },
+  {
+    ...MEMBERS,
+    id: 'listRoles',
+    method: 'get',
+    path: '/v1/roles',
+    summary: 'The roles, and what each may do',
+    answers: [{ status: 200, description: 'The catalogue.', schema: roleCatalogueSchema }],
+    errors: { kind: 'problem', codes: [] },
+  },
+]

@@ -1,0 +1,31 @@
+import type { Statement } from '@meridian/database/database'
+import { takeSend } from './contact-budget.ts'
+import type { QueuedMail } from './mail-outbox.ts'
+import type { IdentityDb } from './open-store.ts'
+
+// The budget is the address's own, whichever organizations invite it.
+const QUEUE: Statement = {
+  name: 'queue_invitation_mail',
+  text: `WITH t AS (SELECT meridian_now() AS now),
+    ${takeSend({
+      name: 'allowed',
+      contact: '$3::bytea',
+      purpose: 'invitation',
+      device: "''::bytea",
+      challengeId: '$1::uuid',
+      from: 't',
+      resendSeconds: '0',
+      sendsPerHour: '$6::integer',
+      sendsPerDay: '$6::integer',
+      failuresBeforeSlow: '1',
+    })}
+    INSERT INTO mail_outbox (id, kind, contact_mac, sealed_mail, status, created_at, next_attempt_at, expires_at)
+    SELECT $1::uuid, $2::text, $3::bytea, $4::bytea,
+      CASE WHEN EXISTS (SELECT FROM allowed) THEN 'pending' ELSE 'suppressed' END,
+      t.now, t.now, t.now + make_interval(secs => $5::integer) FROM t`,
+}
+
+/** Queues the mail; one beyond what the address may be sent in a day is written down and stays here. */
+export async function queueInvitationMail(db: IdentityDb, mail: QueuedMail, mailsPerDay: number): Promise<void> {
+  await db.sql(QUEUE, [mail.id, mail.kind, mail.contactMac, mail.sealedMail, mail.ttlSeconds, mailsPerDay])
+}

@@ -1,0 +1,24 @@
+import type { Statement } from '@meridian/database/database'
+import type { IdentityDb } from './open-store.ts'
+
+// A region asks all the time: its row is written twice a minute at most.
+const MARK_SEEN: Statement = {
+  name: 'mark_region_seen',
+  text: `UPDATE region SET last_seen = meridian_now()
+    WHERE code = $1::text AND coalesce(last_seen < meridian_now() - interval '30 seconds', true)`,
+}
+
+/** That a region's own client was here just now. */
+export async function markRegionSeen(db: IdentityDb, code: string): Promise<void> {
+  await db.sql(MARK_SEEN, [code])
+}
+
+const FIND_IN_USE: Statement = {
+  name: 'find_region_in_use',
+  text: `SELECT 1 AS one FROM region WHERE code = $1::text AND status = 'active'`,
+}
+
+/** Whether it is operated: the configuration names it. */
+export async function isRegionInUse(db: IdentityDb, code: string): Promise<boolean> {
+  return (await db.sql(FIND_IN_USE, [code])).length > 0
+}
