@@ -1,11 +1,13 @@
 // Every endpoint of a region, mounted. Who is let in: packages/resource-server, by the guard on each route.
 import { resourceServer } from '@meridian/resource-server/plugin'
 import { registerHealth } from '@meridian/service-kit/health'
+import { measureRequests } from '@meridian/service-kit/request-metrics'
 import { createServer } from '@meridian/service-kit/server'
 import type { FastifyInstance } from 'fastify'
 import type { Configuration } from './config.ts'
 import type { Deps } from './deps.ts'
 import { meRoutes } from './http/api/me/route.ts'
+import { membersRoutes } from './http/api/members/route.ts'
 import { recordsRoutes } from './http/api/records/route.ts'
 import { registerCors } from './http/cors.ts'
 import { sendError } from './http/errors.ts'
@@ -22,7 +24,12 @@ const CACHED_TOKENS_MAX = 10_000
 
 export async function buildApp(deps: Deps, settings: AppSettings): Promise<FastifyInstance> {
   const app = createServer({ logger: deps.log, trustProxy: settings.TRUST_PROXY, sendError })
-  await registerCors(app, settings.CORS_ORIGINS)
+  measureRequests(app, deps.metrics)
+  await registerCors(app, {
+    origins: settings.CORS_ORIGINS,
+    clientOrigins: deps.directory.clientOrigins,
+    hosts: deps.hosts,
+  })
   await app.register(resourceServer, {
     expectations: {
       issuer: settings.ISSUER,
@@ -33,6 +40,11 @@ export async function buildApp(deps: Deps, settings: AppSettings): Promise<Fasti
     keys: deps.keys,
     hosts: deps.hosts,
     revocations: deps.revocations,
+    members: deps.directory.members,
+    modules: deps.directory.modules,
+    freshness: deps.revocationFollower,
+    directoryFreshness: deps.directory.follower,
+    meter: deps.usage,
     nowMs: deps.nowMs,
     cachedTokensMax: CACHED_TOKENS_MAX,
     answersNotFound: false,
@@ -49,6 +61,7 @@ export async function buildApp(deps: Deps, settings: AppSettings): Promise<Fasti
     timeoutMs: READINESS_TIMEOUT_MS,
   })
   meRoutes(app)
+  membersRoutes(app, deps)
   recordsRoutes(app, deps)
   return app
 }

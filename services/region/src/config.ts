@@ -1,5 +1,6 @@
 // Every setting of a region, parsed once. One image serves any region: its place is given here.
 import { regionCodeSchema } from '@meridian/protocol/ids'
+import { plainText } from '@meridian/protocol/plain-text'
 import { parseHostName } from '@meridian/resource-server/host-name'
 import { parseSecureUrl } from '@meridian/resource-server/secure-url'
 import {
@@ -45,6 +46,10 @@ export const configurationSchema = z
     DATA_FOLDER: z.string().min(1).optional().describe('where the embedded database lives'),
     HOST: z.string().min(1).default('127.0.0.1').describe('the address to listen on'),
     PORT: portSetting,
+    METRICS_HOST: z.string().min(1).default('127.0.0.1').describe('the address on which GET /metrics is answered'),
+    METRICS_PORT: portSetting
+      .optional()
+      .describe('the port on which GET /metrics is answered, on METRICS_HOST; absent: none'),
     NEUTRAL_HOSTS: hostListSetting,
     CORS_ORIGINS: originListSetting.default([]),
     TOKEN_LEEWAY_SECONDS: secondsSetting({ minSeconds: 10, maxSeconds: 60 })
@@ -54,6 +59,11 @@ export const configurationSchema = z
       .default(false)
       .describe('addresses or CIDR ranges of the reverse proxies whose X-Forwarded-* counts, separated by commas'),
     LOG_LEVEL: logLevelSetting.default('info'),
+    BUILD: plainText
+      .min(1)
+      .max(100)
+      .default('unnamed')
+      .describe('what this build calls itself in its reports to the centre'),
   })
   .refine(({ DATABASE_URL, DATA_FOLDER }) => DATABASE_URL !== undefined || DATA_FOLDER !== undefined, {
     path: ['DATA_FOLDER'],

@@ -3,10 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { scheduleWithTimer } from '@meridian/resource-server/background-refresh'
 import { parseConfiguration } from '@meridian/service-kit/configuration'
 import { createLogger } from '@meridian/service-kit/logger'
+import { type MetricsListener, startMetricsListener } from '@meridian/service-kit/metrics'
 import { runService } from '@meridian/service-kit/process'
 import { buildApp } from './app.ts'
 import { configurationSchema } from './config.ts'
-import { createDeps } from './deps.ts'
+import { createDeps, startFollowing, stopFollowing } from './deps.ts'
+import { addReplicaMetrics } from './metrics.ts'
 import { openRegionStore } from './store/open-store.ts'
 
 const logger = createLogger({ name: 'region', level: 'info' })
@@ -33,15 +35,21 @@ await runService({
       schedule: scheduleWithTimer,
     })
     // What is stored is loaded first; the centre is asked in the background and may be away.
-    await Promise.all([deps.keys.start(), deps.hosts.start()])
+    await startFollowing(deps)
     const app = await buildApp(deps, configuration)
-    await app.listen({ host: configuration.HOST, port: configuration.PORT })
+    const { HOST: host, PORT: port, METRICS_HOST: metricsHost, METRICS_PORT: metricsPort } = configuration
+    let metrics: MetricsListener | undefined
+    if (metricsPort !== undefined) {
+      deps.metrics.addProcess()
+      addReplicaMetrics(deps)
+      metrics = await startMetricsListener(deps.metrics, { host: metricsHost, port: metricsPort, log: logger })
+    }
+    await app.listen({ host, port })
     return {
       stop: async () => {
         await app.close()
-        deps.keys.stop()
-        deps.hosts.stop()
-        deps.keyReporter.stop()
+        await metrics?.stop()
+        await stopFollowing(deps)
         await database.close()
       },
     }

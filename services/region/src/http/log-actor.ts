@@ -5,7 +5,15 @@ export function logActor(app: FastifyInstance): void {
   app.addHook('preParsing', async (request) => {
     const { guard } = request.routeOptions.config
     if (guard === undefined || guard === 'public') return
-    const { orgId, userId, region, clientId } = request.context
-    request.logFields = { ...request.logFields, org_id: orgId, user_id: userId, region, client_id: clientId }
+    const { orgId, userId, actorId, region, clientId } = request.context
+    const support = actorId === null ? {} : { actor_id: actorId }
+    request.logFields = {
+      ...request.logFields,
+      org_id: orgId,
+      user_id: userId,
+      ...support,
+      region,
+      client_id: clientId,
+    }
   })
 }

@@ -2,13 +2,15 @@
 // In the background, and only a courtesy to the centre: nothing here waits for it or fails with it.
 import type { HeldKeys } from '@meridian/protocol/jwks'
 import { createBackgroundRefresh, type Schedule } from '@meridian/resource-server/background-refresh'
+import type { Centre } from '@meridian/resource-server/centre'
+import { CentreUnavailable } from '@meridian/resource-server/centre-token'
 import type { OperationalLog } from '@meridian/resource-server/operational-log'
-import type { Centre } from './centre.ts'
-import { CentreUnavailable } from './centre-token.ts'
 
 export type KeyReporter = {
   /** What is held now; sent at once where it is news, and again every five minutes at least. */
   hold(kids: readonly string[]): void
+  /** Null: the key set has not been fetched since the start. */
+  held(): readonly string[] | null
   /** Sends it again; resolves when it is sent, or was not. */
   repeat(): Promise<void>
   /** Resolves when the report of the latest news is sent, or was not. */
@@ -56,6 +58,7 @@ export function createKeyReporter(options: KeyReporterOptions): KeyReporter {
       held = { kids: news }
       sending = background.refresh()
     },
+    held: () => held?.kids ?? null,
     repeat: background.refresh,
     settle: () => sending,
     stop: background.stop,

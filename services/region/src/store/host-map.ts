@@ -1,4 +1,4 @@
-import { hostMapSchema } from '@meridian/protocol/hosts'
+import { heldHostMapSchema } from '@meridian/protocol/hosts'
 import type { HostStore } from '@meridian/resource-server/host-map'
 import type { RegionDatabase } from './open-store.ts'
 
@@ -7,7 +7,7 @@ export function createHostStore(database: RegionDatabase): HostStore {
   return {
     load: async () => {
       const row = await database.prisma.hostMap.findUnique({ where: { id: true } })
-      const map = hostMapSchema.safeParse(row?.map)
+      const map = heldHostMapSchema.safeParse(row?.map)
       return row !== null && map.success ? { map: map.data, loadedAtMs: row.loadedAt.getTime() } : null
     },
     save: async ({ map, loadedAtMs }) => {

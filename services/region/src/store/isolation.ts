@@ -11,20 +11,32 @@ const enterAs = (orgId: string) => ({
   values: [orgId],
 })
 
+/** What the feed tells of organizations: tenants read their own of it. */
+const TOLD_TABLES = ['entitlement', 'membership', 'organization', 'organization_domain', 'user_account']
+const WALLED = `relrowsecurity AND NOT pg_has_role(current_user, relowner, 'MEMBER')`
+
 const LOOK = {
   name: 'look_at_isolation',
   text: `SELECT current_user::text AS role,
     (SELECT count(*)::integer FROM isolation_probe) AS probes,
+    EXISTS (SELECT FROM membership) OR EXISTS (SELECT FROM organization) OR EXISTS (SELECT FROM entitlement)
+      OR EXISTS (SELECT FROM organization_domain) AS sees_told,
     (SELECT rolsuper OR rolbypassrls OR rolcanlogin FROM pg_roles WHERE rolname = current_user) AS is_privileged,
     (SELECT count(*)::integer FROM pg_class WHERE oid IN ('record'::regclass, 'isolation_probe'::regclass)
-      AND relrowsecurity AND relforcerowsecurity AND NOT pg_has_role(current_user, relowner, 'MEMBER')) AS walled`,
+      AND relforcerowsecurity AND ${WALLED}) AS walled,
+    (SELECT count(*)::integer FROM pg_class
+      WHERE oid = ANY (ARRAY['${TOLD_TABLES.join("', '")}']::regclass[]) AND ${WALLED}
+        AND NOT has_table_privilege(current_user, oid, 'INSERT, UPDATE, DELETE, TRUNCATE')) AS told_walled`,
 }
 
 const lookSchema = z.strictObject({
   role: z.literal('meridian_tenant'),
   probes: z.int(),
+  // Neither organization exists.
+  sees_told: z.literal(false),
   is_privileged: z.literal(false),
   walled: z.literal(2),
+  told_walled: z.literal(TOLD_TABLES.length),
 })
 
 /** Rejects when the role of tenants can see another organization's row, or could get past the policies at all. */

@@ -18,6 +18,8 @@ import { createBodySchema, encodeCursor, pageQuerySchema, patchBodySchema } from
 
 const READ = { guard: { permission: 'records:read' } } as const
 const WRITE = { guard: { permission: 'records:write' } } as const
+/** What cannot be undone is not done on old news of who may. */
+const DELETE = { guard: { permission: 'records:write', fresh: true } } as const
 
 type WithId = { Params: { id: string } }
 
@@ -51,7 +53,7 @@ export function recordsRoutes(app: FastifyInstance, deps: RecordsDeps): void {
     return reply.header('etag', entityTagOf(record.version)).send(present(record))
   })
 
-  app.delete<WithId>('/v1/records/:id', { config: WRITE }, async (request, reply) => {
+  app.delete<WithId>('/v1/records/:id', { config: DELETE }, async (request, reply) => {
     const id = parseId(request.params.id)
     const header = request.headers['if-match']
     await removeRecord(deps, request.context, id, header === undefined ? 'any' : parseIfMatch(header))

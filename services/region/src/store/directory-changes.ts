@@ -1,0 +1,102 @@
+// What the change feed tells, into the tables that requests read: one statement a kind, in the transaction that keeps the
+// entries themselves. It is read from where they are kept, so that both agree: whoever was erased stays out of both.
+import type { Statement } from '@meridian/database/database'
+import { z } from 'zod'
+import { type Query, tellNews } from './replica-news.ts'
+
+export type DirectoryChange = { readonly kind: string; readonly id: string }
+
+const IDS = 'jsonb_array_elements_text($2::text::jsonb)'
+/** A null state: to be seen no more. */
+const TOLD = `told AS (SELECT t.id, e.state FROM ${IDS} AS t (id)
+  LEFT JOIN replica_entity e ON e.kind = $1::text AND e.id = t.id)`
+
+/** `columns` are of the state and of the table, in this order; each with how it is read. */
+function keepTable(kind: string, table: string, key: string, columns: Readonly<Record<string, string>>): Statement {
+  const names = Object.keys(columns)
+  const cast = table === 'client' ? 'text' : 'uuid'
+  return {
+    name: `keep_told_${kind}`,
+    text: `WITH ${TOLD},
+      gone AS (DELETE FROM ${table} x USING told t WHERE x.${key} = t.id::${cast} AND t.state IS NULL),
+      kept AS (INSERT INTO ${table} (${key}, ${names.join(', ')})
+        SELECT t.id::${cast}, ${Object.values(columns).join(', ')} FROM told t WHERE t.state IS NOT NULL
+        ON CONFLICT (${key}) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(', ')})
+      SELECT 1 AS done`,
+  }
+}
+
+const text = (name: string) => `t.state ->> '${name}'`
+const texts = (name: string) => `ARRAY(SELECT jsonb_array_elements_text(t.state -> '${name}'))`
+
+const KEEP: Readonly<Record<string, Statement>> = {
+  user: keepTable('user', 'user_account', 'id', {
+    name: text('name'),
+    email: text('email'),
+    status: text('status'),
+  }),
+  organization: keepTable('organization', 'organization', 'id', {
+    slug: text('slug'),
+    name: text('name'),
+    status: text('status'),
+    subscription_tier: text('subscription_tier'),
+    settings: "t.state -> 'settings'",
+  }),
+  membership: keepTable('membership', 'membership', 'id', {
+    org_id: `(${text('org_id')})::uuid`,
+    user_id: `(${text('user_id')})::uuid`,
+    role: text('role'),
+    status: text('status'),
+    display_name: text('display_name'),
+    version: `(${text('version')})::integer`,
+  }),
+  entitlements: keepTable('entitlements', 'entitlement', 'org_id', { modules: texts('modules') }),
+  domain: keepTable('domain', 'organization_domain', 'id', {
+    org_id: `(${text('org_id')})::uuid`,
+    domain: text('domain'),
+    status: text('status'),
+    is_primary: `(${text('is_primary')})::boolean`,
+  }),
+  client: keepTable('client', 'client', 'id', { allowed_origins: texts('allowed_origins') }),
+}
+
+/** Confirmed, or known to be over: either way there is nothing provisional about them any more. */
+const SETTLE_PROVISIONAL: Statement = {
+  name: 'settle_told_memberships',
+  text: 'DELETE FROM provisional_membership WHERE id IN (SELECT jsonb_array_elements_text($1::text::jsonb)::uuid)',
+}
+
+const ORGANIZATIONS_OF: Statement = {
+  name: 'read_organizations_of_memberships',
+  text: `SELECT DISTINCT org_id::text AS id FROM membership
+    WHERE id IN (SELECT jsonb_array_elements_text($1::text::jsonb)::uuid)`,
+}
+const idSchema = z.object({ id: z.string() })
+
+/** For the follower of the feed: in the transaction of the entries, after them. */
+export async function keepDirectoryChanges(query: Query, changes: readonly DirectoryChange[]): Promise<void> {
+  const byKind = Map.groupBy(changes, ({ kind }) => kind)
+  const memberships = byKind.get('membership') ?? []
+  const organizations = new Set((byKind.get('entitlements') ?? []).map(({ id }) => id))
+  const before = await organizationsOf(query, memberships)
+  for (const [kind, statement] of Object.entries(KEEP)) {
+    const told = byKind.get(kind)
+    if (told !== undefined) await query(statement, [kind, idsOf(told)])
+  }
+  if (memberships.length > 0) await query(SETTLE_PROVISIONAL, [idsOf(memberships)])
+  for (const orgId of [...before, ...(await organizationsOf(query, memberships))]) organizations.add(orgId)
+  await tellNews(query, {
+    kinds: [...byKind.keys()],
+    memberships: memberships.map(({ id }) => id),
+    organizations: [...organizations],
+  })
+}
+
+async function organizationsOf(query: Query, memberships: readonly DirectoryChange[]): Promise<readonly string[]> {
+  if (memberships.length === 0) return []
+  return (await query(ORGANIZATIONS_OF, [idsOf(memberships)])).map((row) => idSchema.parse(row).id)
+}
+
+function idsOf(changes: readonly DirectoryChange[]): string {
+  return JSON.stringify(changes.map(({ id }) => id))
+}
