@@ -11,7 +11,7 @@ const IDENTITY_ORDER = [
   'secrets',
   'store',
 ]
-const REGION_FEATURES = ['replica', 'web-session', 'records', 'usage']
+const REGION_FEATURES = ['replica', 'web-session', 'directory', 'records', 'usage']
 
 const GENERATED = '/src/store/generated/'
 const PRISMA = [GENERATED, '(^|/)@prisma/', '(^|/)@electric-sql/', '(^|/)pglite-prisma-adapter/', '(^|/)(@types/)?pg/']

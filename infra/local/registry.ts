@@ -60,6 +60,12 @@ export function registryOf(ports: Ports, secrets: StackSecrets) {
         scopes: SCOPES,
       })),
     ],
+    modules: [
+      { key: 'records', name: 'Records', kind: 'standalone', requires: [] },
+      { key: 'calendar', name: 'Calendar', kind: 'standalone', requires: [] },
+      { key: 'reports', name: 'Reports', kind: 'enhancement', requires: ['records'] },
+      { key: 'insights', name: 'Insights', kind: 'enhancement', requires: ['records', 'calendar'] },
+    ],
   }
 }
 
