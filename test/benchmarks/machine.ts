@@ -32,6 +32,11 @@ export function moveToLoadCore(pid: number): boolean {
   return isPinned && canRun('taskset', ['-a', '-p', '-c', OTHER_CORE, String(pid)])
 }
 
+/** Lets a process, and those that it starts from now on, run on every core. */
+export function moveToAnyCore(pid: number): void {
+  if (isPinned) canRun('taskset', ['-a', '-p', '-c', `0-${cpus().length - 1}`, String(pid)])
+}
+
 /**
  * Linux gives each session (setsid) the same share of a core, and `nice` counts only inside of it: a session of its
  * own, which `spawn` makes with `detached`, has its own share, and its own priority is set here.

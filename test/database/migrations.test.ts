@@ -24,8 +24,8 @@ const ADD_NOTE = 'ALTER TABLE counter ADD COLUMN note text;'
 const OPEN_ONCE = fileURLToPath(new URL('open-once/main.ts', import.meta.url))
 
 /** Where the tests of one file meet their database again: a folder, or one PostgreSQL database. */
-async function keptPlace(t: Test, makePlace: (schema: 'identity') => Promise<Place>): Promise<Place> {
-  const place = await makePlace('identity')
+async function keptPlace(t: Test, makePlace: (begin: 'empty') => Promise<Place>): Promise<Place> {
+  const place = await makePlace('empty')
   return place.url === undefined ? { embedded: { folder: await emptyDataFolder(t) } } : place
 }
 
@@ -196,7 +196,7 @@ await onPostgresql(
   t,
   'a connection lost in the middle of a migration leaves nothing and is named',
   async (t, makePlace) => {
-    const place = await makePlace('identity')
+    const place = await makePlace('empty')
     const migrationsFolder = writeMigrations(temporaryFolder(t), {
       [FIRST_MIGRATION]: 'CREATE TABLE half (id integer); SELECT pg_terminate_backend(pg_backend_pid());',
     })
@@ -213,7 +213,7 @@ await onPostgresql(
 )
 
 await onPostgresql(t, 'processes that start at once on an empty database all succeed', async (t, makePlace) => {
-  const { url = '' } = await makePlace('identity')
+  const { url = '' } = await makePlace('empty')
   // Slow enough that all of them are inside at the same time; a second run of it would fail on the table.
   const scripts = { [FIRST_MIGRATION]: `SELECT pg_sleep(1); ${CREATE_COUNTER}`, [SECOND_MIGRATION]: ADD_NOTE }
   const migrationsFolder = writeMigrations(temporaryFolder(t), scripts)

@@ -32,7 +32,7 @@ await onPostgresql(
   t,
   'connections killed under load are errors of an absent database, and the pool heals',
   async (t, makePlace) => {
-    const place = await makePlace('identity')
+    const place = await makePlace('empty')
     const database = await openCounters(t, place, { poolSize: POOL_SIZE })
     const aside = await openAside(t, place)
     const errors: unknown[] = []
@@ -72,7 +72,7 @@ await onPostgresql(
 )
 
 await onPostgresql(t, 'idle connections that are killed are reported once each and replaced', async (t, makePlace) => {
-  const place = await makePlace('identity')
+  const place = await makePlace('empty')
   const reports: Error[] = []
   const database = await openCounters(t, place, { poolSize: 2, onPoolError: (error) => reports.push(error) })
   await database.prisma.$queryRaw`SELECT 1`
@@ -87,7 +87,7 @@ await onPostgresql(t, 'idle connections that are killed are reported once each a
 
 // Why each grant takes an idempotency key: what was committed may look to the caller as if it had failed.
 await onPostgresql(t, 'a reply lost after COMMIT is an error while the work is done', async (t, makePlace) => {
-  const place = await makePlace('identity')
+  const place = await makePlace('empty')
   const proxy = await startProxy(t, place.url ?? '')
   const database = await openCounters(t, { url: proxy.url })
   const aside = await openAside(t, place)
@@ -103,7 +103,7 @@ await onPostgresql(t, 'a reply lost after COMMIT is an error while the work is d
 })
 
 await onPostgresql(t, 'a connection gone silent is given up and replaced', async (t, makePlace) => {
-  const place = await makePlace('identity')
+  const place = await makePlace('empty')
   const proxy = await startProxy(t, place.url ?? '')
   const database = await openCounters(t, { url: proxy.url }, { poolSize: 1 })
   proxy.hold()
@@ -112,7 +112,7 @@ await onPostgresql(t, 'a connection gone silent is given up and replaced', async
 })
 
 await onPostgresql(t, 'a connection whose rollback went unanswered is never used again', async (t, makePlace) => {
-  const place = await makePlace('identity')
+  const place = await makePlace('empty')
   const proxy = await startProxy(t, place.url ?? '')
   const database = await openCounters(t, { url: proxy.url }, { poolSize: 1 })
   const aside = await openAside(t, place)

@@ -1,6 +1,6 @@
 // schema.prisma, the migrations and the checked-in catalogue say the same, on both engines.
 import { readFile } from 'node:fs/promises'
-import { PGlite } from '@electric-sql/pglite'
+import type { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import { describeCatalogue } from '../../infra/schema/describe-catalogue.ts'
@@ -13,15 +13,14 @@ import {
 } from '../../infra/schema/schema-engine.ts'
 import { openIdentityStore } from '../../services/identity/src/store/open-store.ts'
 import { openRegionStore } from '../../services/region/src/store/open-store.ts'
-import { embeddedPlace, postgresqlPlace, postgresqlUrl } from '../support/databases.ts'
+import { openMigratedEngine, postgresqlPlace, postgresqlUrl } from '../support/databases.ts'
 
 t.setTimeout(200_000)
 
 const openStore = { identity: openIdentityStore, region: openRegionStore }
 
 async function migrated(t: Test, name: SchemaName): Promise<PGlite> {
-  const { embedded } = await embeddedPlace(name)
-  const pglite = await PGlite.create(embedded?.snapshot === undefined ? {} : { loadDataDir: embedded.snapshot })
+  const pglite = await openMigratedEngine(name)
   t.teardown(() => pglite.close())
   return pglite
 }

@@ -63,13 +63,13 @@ const expected = Object.fromEntries(
 )
 
 await eachEngine(t, 'values of each type come back as they went in', async (t, makePlace) => {
-  const database = await openCounters(t, await makePlace('identity'))
+  const database = await openCounters(t, await makePlace('empty'))
   t.strictSame(await sendAll(database), expected, 'outside a transaction')
   t.strictSame(await withTransaction(database, sendAll), expected, 'inside a transaction')
 })
 
 await eachEngine(t, 'one name means one text', async (t, makePlace) => {
-  const database = await openCounters(t, await makePlace('identity'))
+  const database = await openCounters(t, await makePlace('empty'))
   const send = (db: CounterDb, text: string): Promise<readonly Row[]> => db.sql({ name: 'one', text }, [])
   const refusal = { message: 'two statements are named one: one name means one text' }
   t.strictSame(await send(database, 'SELECT 1 AS a'), [{ a: 1 }])
@@ -82,7 +82,7 @@ await eachEngine(t, 'one name means one text', async (t, makePlace) => {
 })
 
 await onPostgresql(t, 'a statement is prepared once a connection', async (t, makePlace) => {
-  const database: CounterDatabase = await openCounters(t, await makePlace('identity'), { poolSize: 1 })
+  const database: CounterDatabase = await openCounters(t, await makePlace('empty'), { poolSize: 1 })
   for (const given of [1, 2, 3]) await database.sql({ name: 'echo', text: 'SELECT $1::integer AS value' }, [given])
   const prepared = {
     name: 'prepared',

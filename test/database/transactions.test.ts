@@ -42,7 +42,7 @@ const places: Record<string, (reach: () => Promise<unknown>) => Promise<unknown>
 }
 
 await eachEngine(t, 'the outer handle throws inside a transaction', async (t, makePlace) => {
-  const database = await openCounters(t, await makePlace('identity'))
+  const database = await openCounters(t, await makePlace('empty'))
   for (const [how, reach] of Object.entries(reaches)) {
     for (const [where, go] of Object.entries(places)) {
       await withTransaction(database, async (db) => {
@@ -82,7 +82,7 @@ await eachEngine(t, 'a caller outside is never taken for one inside', async (t, 
 })
 
 await eachEngine(t, 'what a transaction started and left behind is outside again', async (t, makePlace) => {
-  const database = await openCounters(t, await makePlace('identity'))
+  const database = await openCounters(t, await makePlace('empty'))
   const { promise: ended, resolve } = Promise.withResolvers<void>()
   const later = await withTransaction(database, async () => ({ done: ended.then(() => add(database, 1)) }))
   resolve()
@@ -91,7 +91,7 @@ await eachEngine(t, 'what a transaction started and left behind is outside again
 })
 
 await eachEngine(t, 'a transaction that throws leaves nothing and the database usable', async (t, makePlace) => {
-  const database = await openCounters(t, await makePlace('identity'))
+  const database = await openCounters(t, await makePlace('empty'))
   const refuse = new Error('no')
   const failing = withTransaction(database, async (db) => {
     await add(db, 1)
@@ -113,7 +113,7 @@ await eachEngine(t, 'a transaction that throws leaves nothing and the database u
 })
 
 await eachEngine(t, 'a transaction that is open too long is rolled back', async (t, makePlace) => {
-  const database = await openCounters(t, await makePlace('identity'))
+  const database = await openCounters(t, await makePlace('empty'))
   const slow = withTransaction(
     database,
     async (db) => {
@@ -133,7 +133,7 @@ await eachEngine(t, 'a transaction that is open too long is rolled back', async 
 
 for (const [title, state] of Object.entries({ 'serialization failure': '40001', deadlock: '40P01' })) {
   await eachEngine(t, `a ${title} is tried 4 times and then thrown`, async (t, makePlace) => {
-    const database = await openCounters(t, await makePlace('identity'))
+    const database = await openCounters(t, await makePlace('empty'))
     const fail = {
       name: `fail_${state}`,
       text: `DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '${state}'; END $$`,
@@ -156,7 +156,7 @@ for (const [title, state] of Object.entries({ 'serialization failure': '40001', 
 }
 
 await eachEngine(t, 'a lock that is not to be had is tried for once more', async (t, makePlace) => {
-  const database = await openCounters(t, await makePlace('identity'))
+  const database = await openCounters(t, await makePlace('empty'))
   const fail = { name: 'fail', text: "DO $$ BEGIN RAISE EXCEPTION 'locked' USING ERRCODE = '55P03'; END $$" }
   let attempts = 0
   const error: unknown = await withTransaction(database, async (db) => {
@@ -168,7 +168,7 @@ await eachEngine(t, 'a lock that is not to be had is tried for once more', async
 })
 
 await eachEngine(t, 'another error is thrown at once', async (t, makePlace) => {
-  const database = await openCounters(t, await makePlace('identity'))
+  const database = await openCounters(t, await makePlace('empty'))
   const duplicate = { name: 'duplicate', text: 'INSERT INTO counter VALUES (1, 1)' }
   let attempts = 0
   await t.rejects(
@@ -181,7 +181,7 @@ await eachEngine(t, 'another error is thrown at once', async (t, makePlace) => {
 })
 
 await onPostgresql(t, 'two serializable transactions that cross both commit in the end', async (t, makePlace) => {
-  const database = await openCounters(t, await makePlace('identity'))
+  const database = await openCounters(t, await makePlace('empty'))
   const meet = createMeetingPoint(2)
   let attempts = 0
   const copy = (from: number, to: number) =>
@@ -202,7 +202,7 @@ await onPostgresql(t, 'two serializable transactions that cross both commit in t
 })
 
 await onPostgresql(t, 'two transactions that lock in opposite order both commit in the end', async (t, makePlace) => {
-  const database = await openCounters(t, await makePlace('identity'))
+  const database = await openCounters(t, await makePlace('empty'))
   const meet = createMeetingPoint(2)
   let attempts = 0
   const addToBoth = (first: number, second: number) =>
@@ -218,7 +218,7 @@ await onPostgresql(t, 'two transactions that lock in opposite order both commit 
 })
 
 await onPostgresql(t, 'the time limits are in force on every pooled connection', async (t, makePlace) => {
-  const database = await openCounters(t, await makePlace('identity'), { poolSize: 3 })
+  const database = await openCounters(t, await makePlace('empty'), { poolSize: 3 })
   const settings = {
     name: 'settings',
     text: `SELECT current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock,

@@ -25,7 +25,7 @@ async function post(url: string, path: string, form: Record<string, string>, key
 
 /** Sends until something answers: what a client does that lost the connection. */
 async function persist(send: () => Promise<Answer>): Promise<Answer> {
-  for (let attempt = 0; attempt < 400; attempt += 1) {
+  for (let attempt = 0; attempt < 1600; attempt += 1) {
     const answer = await send().catch(() => undefined)
     if (answer !== undefined && answer.status < 500) return answer
     await new Promise((resolve) => setTimeout(resolve, 25))

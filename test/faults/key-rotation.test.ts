@@ -94,6 +94,8 @@ async function startRegion(t: Test, identity: IdentityUnderTest, times: Times) {
     CORS_ORIGINS: [],
     TRUST_PROXY: false,
     TOKEN_LEEWAY_SECONDS: 30,
+    METRICS_HOST: '127.0.0.1',
+    BUILD: 'test',
     LOG_LEVEL: 'info' as const,
   }
   const { nowMs, schedule } = times

@@ -1,4 +1,5 @@
 // Signing in at the hosted pages, as a browser without script does it.
+
 import t from 'tap'
 import { embeddedPlace, shiftClock } from '../support/databases.ts'
 import {
@@ -12,6 +13,8 @@ import {
   signInAtPages,
 } from '../support/hosted-browser.ts'
 import { claimsOf, ISSUER, idempotencyKey, redeem, SPA_ORIGIN, startIdentity } from '../support/identity.ts'
+import { ask } from '../support/races.ts'
+import { hearOfRegions, sendReport } from '../support/region-reports.ts'
 
 const spaHeaders = () => ({ origin: SPA_ORIGIN, 'x-meridian-request': '1', 'idempotency-key': idempotencyKey() })
 const redeemAtSpa = (identity: Parameters<typeof redeem>[0], code: string, verifier: string) =>
@@ -55,9 +58,31 @@ t.test('a second client in the same browser needs no second sign-in', async (t) 
   t.equal(answerOf(fresh)['error'], 'login_required')
 })
 
+t.test('a region that cannot be reached is shown, and not chosen', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  await sendReport(identity, 'in')
+  const browser = openBrowser(identity)
+  const asked = authorizationUrl()
+  const first = await follow(browser, await browser.get(asked.url))
+  const choice = await signInAtPages(identity, browser, 'sam@both.test', first)
+  const closed = /<button class="choice" name="context" value="(\S+ us)" disabled>.*Region temporarily unavailable/
+  t.match(choice.text, closed)
+  t.equal(choice.text.match(/Region temporarily unavailable/g)?.length, 1, 'the other one can be chosen')
+  const fields = hiddenFieldsOf(choice, '/sign-in/context')
+  const refused = await browser.post('/sign-in/context', { ...fields, context: closed.exec(choice.text)?.[1] ?? '' })
+  t.equal(refused.status, 303)
+  const again = await follow(browser, refused)
+  t.match(again.text, closed, 'whoever chooses it all the same is asked again')
+  t.strictSame(await ask(identity, 'SELECT 1 AS one FROM client_context'), [])
+  await sendReport(identity, 'us')
+  const back = await browser.post('/sign-in/context', { ...fields, context: closed.exec(choice.text)?.[1] ?? '' })
+  t.ok(answerOf(await follow(browser, back))['code'], 'and may, once it is back')
+})
+
 t.test('a person with several places chooses one, which is remembered', async (t) => {
   const identity = await startIdentity(t, await embeddedPlace('identity'))
   const browser = openBrowser(identity)
+  await hearOfRegions(identity)
   const asked = authorizationUrl()
   const choice = await signInAtPages(
     identity,

@@ -1,4 +1,5 @@
 // From an address to a region token: the path that every person takes.
+
 import { contextListSchema } from '@meridian/protocol/me'
 import t from 'tap'
 import { eachEngine } from '../support/databases.ts'
@@ -14,6 +15,7 @@ import {
   startIdentity,
   US,
 } from '../support/identity.ts'
+import { hearOfRegions } from '../support/region-reports.ts'
 
 type ContextBody = { org: { slug: string }; region: { code: string }; role: string; current: boolean }
 
@@ -75,6 +77,7 @@ t.test('sign-in', async (t) => {
         ['globex', 'us', 'member', false],
       ],
     )
+    await hearOfRegions(identity)
     const chosen = await identity.inject({
       method: 'PUT',
       url: '/v1/me/context',

@@ -5,6 +5,8 @@ import { renderCode } from '../../services/identity/src/pages/code-page.ts'
 import { renderContext } from '../../services/identity/src/pages/context-page.ts'
 import { renderError } from '../../services/identity/src/pages/error-page.ts'
 import { renderFormPost } from '../../services/identity/src/pages/form-post-page.ts'
+import { renderInvitations } from '../../services/identity/src/pages/invitations-page.ts'
+import { renderInvited } from '../../services/identity/src/pages/invited-page.ts'
 import { renderNoAccess } from '../../services/identity/src/pages/no-access-page.ts'
 import { renderNoMembership } from '../../services/identity/src/pages/no-membership-page.ts'
 import type { Frame, Page } from '../../services/identity/src/pages/page.ts'
@@ -72,6 +74,14 @@ function signInPages(frame: Frame, words: Words): [string, Page][] {
     ['account', renderAccount(frame, { ...start, email, name })],
     ['context-one', renderContext(frame, { ...context, contexts: manyContexts(words, 1), laterUrl: null })],
     ['context-few', renderContext(frame, { ...context, contexts: manyContexts(words, 4), laterUrl: url })],
+    [
+      'context-unavailable',
+      renderContext(frame, { ...context, contexts: manyContexts(words, 4, [0, 2]), laterUrl: url }),
+    ],
+    [
+      'context-none-available',
+      renderContext(frame, { ...context, contexts: manyContexts(words, 2, [0, 1]), laterUrl: null }),
+    ],
     ['context-many', renderContext(frame, { ...context, contexts: manyContexts(words, 200), laterUrl: url })],
   ]
 }
@@ -80,7 +90,7 @@ const ROLES = ['viewer', 'member']
 const REGIONS = ['India', 'United States', 'European Union']
 
 /** The first is made of the words; three regions to an organization. */
-function manyContexts({ orgName, regionName, role }: Words, number: number) {
+function manyContexts({ orgName, regionName, role }: Words, number: number, unavailable: readonly number[] = []) {
   return Array.from({ length: number }, (_, index) => {
     const org = Math.floor(index / 3)
     return {
@@ -89,6 +99,7 @@ function manyContexts({ orgName, regionName, role }: Words, number: number) {
       region: ['in', 'us', 'eu'][index % 3] ?? 'in',
       regionName: index === 0 ? regionName : (REGIONS[index % 3] ?? ''),
       role: index === 0 ? role : (ROLES[index % 2] ?? ''),
+      isAvailable: unavailable.every((place) => place !== index),
     }
   })
 }
@@ -100,6 +111,7 @@ function afterSignInPages(frame: Frame, words: Words): [string, Page][] {
     ['no-membership', renderNoMembership(frame, { ...standing, continueUrl: url })],
     ['no-membership-no-way-on', renderNoMembership(frame, { ...standing, continueUrl: null, cancelUrl: null })],
     ['no-access', renderNoAccess(frame, standing)],
+    ...invitationPages(frame, words),
     ['sign-out', renderSignOut(frame, { csrf: opaque, query: foreign, clientName, email })],
     ['sign-out-unnamed', renderSignOut(frame, { csrf: opaque, query: foreign, clientName: null, email: null })],
     ['signed-out', renderSignedOut(frame, { clientName, returnUrl: url })],
@@ -112,6 +124,29 @@ function afterSignInPages(frame: Frame, words: Words): [string, Page][] {
       `error-${code.replaceAll('_', '-')}`,
       renderError(frame, { code, requestId: code === 'not_found' ? null : foreign, retryUrl: url }),
     ]),
+  ]
+}
+
+function invitationPages(frame: Frame, { opaque, email, orgName, regionName, role, url }: Words): [string, Page][] {
+  const first = { id: '0199aa00-0000-7000-8000-000000000001', orgName, roles: [{ regionName, role }] }
+  const second = {
+    id: '0199aa00-0000-7000-8000-000000000002',
+    orgName: 'Globex',
+    roles: [
+      { regionName: 'India', role: 'member' },
+      { regionName: 'United States', role: 'viewer' },
+    ],
+  }
+  const view = { csrf: opaque, request: opaque, email, laterUrl: url, otherAccountUrl: '/sign-in?other' }
+  return [
+    ['invitations-one', renderInvitations(frame, { ...view, invitations: [first], error: null })],
+    ['invitations-two', renderInvitations(frame, { ...view, invitations: [first, second], error: null })],
+    ['invitations-error-gone', renderInvitations(frame, { ...view, invitations: [first], error: 'gone' })],
+    [
+      'invitations-error-last-manager',
+      renderInvitations(frame, { ...view, invitations: [first], error: 'last_manager' }),
+    ],
+    ['invited', renderInvited(frame)],
   ]
 }
 

@@ -365,6 +365,7 @@ await eachEngine(t, 'records', async (t, makePlace) => {
     const orgId = idOf(title)
     const as: Scene['as'] = (changes = {}) => region.as({ org_id: orgId, ...changes })
     const scene = { clock: region.clock, database: region.database, as, orgId, otherOrgId: idOf(`other than ${title}`) }
+    await region.deps.revocationFollower.refresh()
     await t.test(title, (t) => play(t, scene))
   }
 })

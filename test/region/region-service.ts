@@ -4,11 +4,13 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { heldKeysSchema } from '@meridian/protocol/jwks'
+import { type RegionReport, regionReportSchema } from '@meridian/protocol/region-report'
+import { type SyncProgress, syncProgressSchema } from '@meridian/protocol/sync-orders'
 import { createLogger } from '@meridian/service-kit/logger'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import { buildApp } from '../../services/region/src/app.ts'
-import { createDeps } from '../../services/region/src/deps.ts'
+import { createDeps, startFollowing, stopFollowing } from '../../services/region/src/deps.ts'
 import { openRegionStore } from '../../services/region/src/store/open-store.ts'
 import {
   ISSUER,
@@ -30,10 +32,27 @@ export type Centre = {
   url: string
   away: boolean
   keys: SigningKey[]
-  hosts: Record<string, string>
+  /** The organization of each, and what else its entry says. */
+  hosts: Record<string, string | { org: string; [member: string]: unknown }>
   /** The kids that the region said it holds, newest report first. */
   heldKeys: string[][]
   refusesReports: boolean
+  /** What it tells in the revocation lane, in order: a cursor is a place in it. */
+  lane: object[]
+  /** Told from its beginning to whoever has a cursor of an earlier one. */
+  epoch: number
+  /** What it tells in the change feed, in order: a cursor is a place in it, and so is a revision. */
+  feed: { kind: string; id: string; state: object | null }[]
+  syncOrders: { id: string; kind: string }[]
+  /** What the region said of them, newest last. */
+  progress: (SyncProgress & { order: string })[]
+  refusesProgress: boolean
+  /** How the region said that it stands, newest first. */
+  reports: RegionReport[]
+  orders: { id: string; kind: 'user' | 'organization'; subject_id: string }[]
+  /** Orders that the region said it has carried out, one each time. */
+  acknowledged: string[]
+  refusesAcknowledgements: boolean
   /** Tokens that the centre takes for the host map. */
   clientTokens: Set<string>
   requests: { path: string; authorization: string | undefined; body: string }[]
@@ -47,6 +66,16 @@ export async function startCentre(t: Test): Promise<Centre> {
     hosts: { [TENANT_HOST]: 'acme', [OTHER_TENANT_HOST]: 'globex' },
     heldKeys: [],
     refusesReports: false,
+    lane: [],
+    epoch: 1,
+    feed: [],
+    syncOrders: [],
+    progress: [],
+    refusesProgress: false,
+    reports: [],
+    orders: [],
+    acknowledged: [],
+    refusesAcknowledgements: false,
     clientTokens: new Set(),
     requests: [],
   }
@@ -79,9 +108,12 @@ function answerOf(centre: Centre, request: IncomingMessage, body: string): [stat
     centre.clientTokens.add(token)
     return [200, { access_token: token, token_type: 'Bearer', expires_in: 600, scope: '' }]
   }
-  if (request.url === '/v1/regions/in/hosts') {
+  if (request.url === '/v1/regions/in/hosts?form=2') {
     if (!centre.clientTokens.has(authorization?.slice('Bearer '.length) ?? '')) return [401, { code: 'invalid_token' }]
-    const hosts = Object.entries(centre.hosts).map(([host, org]) => ({ host, org_id: idOf(org) }))
+    const hosts = Object.entries(centre.hosts).map(([host, of]) => {
+      const { org, ...rest } = typeof of === 'string' ? { org: of } : of
+      return { host, org_id: idOf(org), ...rest }
+    })
     return [200, { region: 'in', hosts }]
   }
   if (request.url === '/v1/regions/in/keys' && request.method === 'PUT') {
@@ -89,7 +121,51 @@ function answerOf(centre: Centre, request: IncomingMessage, body: string): [stat
     centre.heldKeys.unshift(heldKeysSchema.parse(JSON.parse(body)).kids)
     return [204, null]
   }
+  if (request.url?.startsWith('/v1/regions/in/revocations?')) return [200, lanePage(centre, request.url)]
+  if (request.url?.startsWith('/v1/regions/in/changes?')) return feedPage(centre, request.url)
+  // None that make sense.
+  if (request.url?.startsWith('/v1/regions/in/digests')) return [200, {}]
+  if (request.url === '/v1/regions/in/report') {
+    centre.reports.unshift(regionReportSchema.parse(JSON.parse(body)))
+    return [200, { now: new Date(0).toISOString(), clock_skew_ms: 0 }]
+  }
+  if (request.url?.startsWith('/v1/regions/in/orders/')) {
+    const order = request.url.split('/').at(-1) ?? ''
+    const progress = syncProgressSchema.parse(JSON.parse(body))
+    centre.progress.push({ order, ...progress })
+    if (centre.refusesProgress) return [500, { code: 'internal' }]
+    if (progress.status !== 'running') centre.syncOrders = centre.syncOrders.filter(({ id }) => id !== order)
+    return [204, null]
+  }
+  if (request.url?.startsWith('/v1/regions/in/erasures')) return answerErasures(centre, request)
   return [404, {}]
+}
+
+function lanePage({ lane, epoch }: Centre, url: string): unknown {
+  const [known, place] = (new URL(url, 'http://centre').searchParams.get('after') ?? '').split('.').map(Number)
+  const full = known !== epoch
+  const revocations = full ? lane : lane.slice(place)
+  return { full, begins: true, revocations, more: false, cursor: `${epoch}.${lane.length}` }
+}
+
+function feedPage({ feed, epoch, syncOrders }: Centre, url: string): [status: number, answer: unknown] {
+  const query = new URL(url, 'http://centre').searchParams
+  const [known, place = 0] = (query.get('after') ?? `${epoch}.0`).split('.').map(Number)
+  if (known !== epoch || place > feed.length) return [410, { code: 'cursor_gone' }]
+  const through = Math.min(place + Number(query.get('limit')), feed.length)
+  const entries = feed.slice(place, through).map((entry, index) => ({ ...entry, revision: place + index + 1 }))
+  const page = { epoch: String(epoch), entries, cursor: `${epoch}.${through}`, more: through < feed.length }
+  return [200, { ...page, behind_seconds: 0, orders: syncOrders }]
+}
+
+function answerErasures(centre: Centre, request: IncomingMessage): [status: number, answer: unknown] {
+  if (request.method === 'GET') {
+    const open = centre.orders.filter(({ id }) => !centre.acknowledged.includes(id))
+    return [200, { orders: open, next_cursor: null }]
+  }
+  if (centre.refusesAcknowledgements) return [500, { code: 'internal' }]
+  centre.acknowledged.push(request.url?.split('/').at(-1) ?? '')
+  return [204, null]
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {
@@ -100,7 +176,9 @@ async function readBody(request: IncomingMessage): Promise<string> {
 
 export type RegionService = Awaited<ReturnType<typeof startRegion>>
 
-export async function startRegion(t: Test, place: Place, options: { centre?: Centre; corsOrigins?: string[] } = {}) {
+type RegionOptions = { centre?: Centre; corsOrigins?: string[]; trustProxy?: string[] }
+
+export async function startRegion(t: Test, place: Place, options: RegionOptions = {}) {
   const centre = options.centre ?? (await startCentre(t))
   const clock = makeClock()
   const lines: string[] = []
@@ -109,7 +187,7 @@ export async function startRegion(t: Test, place: Place, options: { centre?: Cen
   const settings = {
     ...settingsFor(centre),
     CORS_ORIGINS: options.corsOrigins ?? [],
-    TRUST_PROXY: false,
+    TRUST_PROXY: options.trustProxy ?? false,
   }
   const deps = createDeps(settings, database, log, {
     fetch: globalThis.fetch,
@@ -118,18 +196,23 @@ export async function startRegion(t: Test, place: Place, options: { centre?: Cen
     randomBytes,
     schedule: () => () => {},
   })
-  await Promise.all([deps.keys.start(), deps.hosts.start()])
-  await Promise.all([deps.keys.refresh(), deps.hosts.refresh()])
+  await startFollowing(deps)
+  const parts = [deps.keys, deps.hosts, deps.revocationFollower, deps.erasures, deps.stateReporter]
+  await Promise.all(parts.map((part) => part.refresh()))
   await deps.keyReporter.settle()
+  /** Applies what the centre tells in its feed, and answers by it. */
+  const follow = async () => {
+    await deps.directory.follower.refresh()
+    await deps.directory.news.refresh()
+  }
+  await follow()
   const app = await buildApp(deps, settings)
   let stopped = false
   const stop = async () => {
     if (stopped) return
     stopped = true
     await app.close()
-    deps.keys.stop()
-    deps.hosts.stop()
-    deps.keyReporter.stop()
+    await stopFollowing(deps)
     await database.close()
   }
   t.teardown(stop)
@@ -137,7 +220,18 @@ export async function startRegion(t: Test, place: Place, options: { centre?: Cen
     const [key] = centre.keys
     return key?.sign(regionClaims(clock.nowSeconds(), changes)) ?? ''
   }
-  return { app, centre, clock, database, deps, lines, stop, sign, as: (changes = {}) => callerOf(app, sign(changes)) }
+  return {
+    app,
+    centre,
+    clock,
+    database,
+    deps,
+    follow,
+    lines,
+    stop,
+    sign,
+    as: (changes = {}) => callerOf(app, sign(changes)),
+  }
 }
 
 /** What createDeps and buildApp read of the configuration. */
@@ -159,6 +253,8 @@ function settingsFor(centre: Centre) {
     NEUTRAL_HOSTS: ['api.in.example.com', 'localhost'],
     TOKEN_LEEWAY_SECONDS: 30,
     LOG_LEVEL: 'trace' as const,
+    METRICS_HOST: '127.0.0.1',
+    BUILD: 'a build of a test',
   }
 }
 

@@ -175,22 +175,96 @@ await eachEngine(t, 'every table with an organization is walled', async (t, make
   const rows = await database.sql(
     {
       name: 'read_walls',
-      text: `SELECT c.relname::text AS name, c.relrowsecurity AND c.relforcerowsecurity AS walled,
-        (SELECT count(*)::integer FROM pg_policy p WHERE p.polrelid = c.oid AND p.polqual IS NOT NULL AND p.polwithcheck IS NOT NULL) AS policies
+      text: `SELECT c.relname::text AS name, c.relrowsecurity AS walled, c.relforcerowsecurity AS forced,
+        (SELECT count(*)::integer FROM pg_policy p WHERE p.polrelid = c.oid AND p.polqual IS NOT NULL AND p.polwithcheck IS NOT NULL) AS policies,
+        concat_ws(' ', CASE WHEN has_table_privilege('meridian_tenant', c.oid, 'SELECT') THEN 'reads' END,
+          CASE WHEN has_table_privilege('meridian_tenant', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') THEN 'writes' END) AS tenants
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'org_id'
         WHERE c.relkind = 'r' ORDER BY 1`,
     },
     [],
   )
+  const own = { walled: true, forced: true, policies: 1 }
+  const told = { walled: true, forced: false, policies: 0, tenants: 'reads' }
+  const ours = { ...told, tenants: '' }
   t.strictSame(rows, [
-    { name: 'isolation_probe', walled: true, policies: 1 },
-    { name: 'record', walled: true, policies: 1 },
+    { name: 'entitlement', ...told },
+    { name: 'isolation_probe', ...own, tenants: 'reads' },
+    { name: 'membership', ...told },
+    { name: 'organization_domain', ...told },
+    { name: 'provisional_membership', ...ours },
+    { name: 'record', ...own, tenants: 'reads writes' },
+    { name: 'tenant_count', ...ours },
+    { name: 'usage_daily', ...ours },
   ])
+})
+
+async function fillDirectory(database: RegionDatabase): Promise<void> {
+  for (const [orgId, name] of [
+    [ACME, 'acme'],
+    [GLOBEX, 'globex'],
+  ] as const) {
+    const people = [`${name}1`, `${name}2`, 'both']
+    for (const person of people) {
+      const user = { id: idOf(person), name: person, email: `${person}@example.test`, status: 'active' }
+      await database.prisma.userAccount.upsert({ where: { id: user.id }, create: user, update: user })
+      const id = idOf(`${person} in ${name}`)
+      await database.prisma.membership.create({
+        data: { id, orgId, userId: user.id, role: 'member', status: 'active', displayName: null, version: 1 },
+      })
+    }
+    const domain = { id: idOf(`${name}’s`), orgId, domain: `${name}.example`, status: 'verified', isPrimary: true }
+    await database.prisma.organizationDomain.create({ data: domain })
+    await database.prisma.entitlement.create({ data: { orgId, modules: [name] } })
+    const organization = { id: orgId, slug: name, name, status: 'active', subscriptionTier: 'free', settings: {} }
+    await database.prisma.organization.create({ data: organization })
+  }
+}
+
+await eachEngine(t, 'of what the feed tells, a tenant reads its own, and writes nothing', async (t, makePlace) => {
+  const database = await openRegionStore(await makePlace('region'))
+  t.teardown(() => database.close())
+  await fillDirectory(database)
+  await checkIsolation(database)
+  const seen = await withTenant(database, ACME, async ({ prisma }) => ({
+    people: (await prisma.userAccount.findMany({ orderBy: { name: 'asc' } })).map(({ name }) => name),
+    memberships: (await prisma.membership.findMany()).map(({ orgId }) => orgId),
+    domains: (await prisma.organizationDomain.findMany()).map(({ domain }) => domain),
+    modules: (await prisma.entitlement.findMany()).flatMap(({ modules }) => modules),
+    organizations: (await prisma.organization.findMany()).map(({ slug }) => slug),
+    asked: await prisma.userAccount.findUnique({ where: { id: idOf('globex1') } }),
+  }))
+  t.strictSame(seen, {
+    people: ['acme1', 'acme2', 'both'],
+    memberships: [ACME, ACME, ACME],
+    domains: ['acme.example'],
+    modules: ['acme'],
+    organizations: ['acme'],
+    asked: null,
+  })
+  for (const text of [
+    'SELECT * FROM replica_entity',
+    'SELECT * FROM replica_parked',
+    'SELECT * FROM replica_place',
+    'SELECT * FROM replica_news',
+    'SELECT * FROM provisional_membership',
+    'SELECT * FROM client',
+    'SELECT * FROM usage_daily',
+    "UPDATE membership SET role = 'manager'",
+    'DELETE FROM user_account',
+    'INSERT INTO entitlement (org_id, modules) VALUES (gen_random_uuid(), ARRAY[]::text[])',
+  ]) {
+    await t.rejects(
+      withTenant(database, ACME, (db) => db.sql(statement(text), [])),
+      text,
+    )
+  }
 })
 
 await eachEngine(t, 'the isolation check notices each way to lose isolation', async (t, makePlace) => {
   const database = await openRegionStore(await makePlace('region'))
   t.teardown(() => database.close())
+  await fillDirectory(database)
   await checkIsolation(database)
   const breakages = {
     'row security off': [
@@ -201,6 +275,15 @@ await eachEngine(t, 'the isolation check notices each way to lose isolation', as
     'a generous policy': [
       'CREATE POLICY generous ON isolation_probe USING (true)',
       'DROP POLICY generous ON isolation_probe',
+    ],
+    'members open to all': ['CREATE POLICY generous ON membership USING (true)', 'DROP POLICY generous ON membership'],
+    'people unwalled': [
+      'ALTER TABLE user_account DISABLE ROW LEVEL SECURITY',
+      'ALTER TABLE user_account ENABLE ROW LEVEL SECURITY',
+    ],
+    'members written': [
+      'GRANT UPDATE ON membership TO meridian_tenant',
+      'REVOKE UPDATE ON membership FROM meridian_tenant',
     ],
     'no probe': [
       'DELETE FROM isolation_probe',
@@ -216,7 +299,7 @@ await eachEngine(t, 'the isolation check notices each way to lose isolation', as
 })
 
 await onPostgresql(t, 'a login that is no superuser is enough, and is walled itself', async (t, makePlace) => {
-  const { url = '' } = await makePlace('region')
+  const { url = '' } = await makePlace('empty')
   const name = `meridian_owner_${randomBytes(6).toString('hex')}`
   const superuser = new pg.Client(url)
   await superuser.connect()

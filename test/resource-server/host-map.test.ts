@@ -1,4 +1,4 @@
-import type { HostMap } from '@meridian/protocol/hosts'
+import { HOSTS_MAX, type HostMap, heldHostMapSchema } from '@meridian/protocol/hosts'
 import { createTenantHosts, type StoredHostMap } from '@meridian/resource-server/host-map'
 import { parseHostName } from '@meridian/resource-server/host-name'
 import fc from 'fast-check'
@@ -14,6 +14,7 @@ function mapOf(hosts: Record<string, string>, region = 'in'): HostMap {
 
 function setUp(stored: StoredHostMap | null = null) {
   const clock = makeClock()
+  const errors: object[] = []
   const centre = { map: mapOf({ 'acme.in.example.com': 'acme' }), away: false, asked: 0 }
   const store = {
     stored,
@@ -36,9 +37,9 @@ function setUp(stored: StoredHostMap | null = null) {
     nowMs: clock.nowMs,
     random: () => 0,
     schedule: () => () => {},
-    log: silentLog,
+    log: { ...silentLog, error: (details: object) => errors.push(details) },
   })
-  return { hosts, clock, centre, store }
+  return { hosts, clock, centre, store, errors }
 }
 
 t.test('a host header is one host name, or nothing', async (t) => {
@@ -106,7 +107,7 @@ t.test('hosts are neutral, of one organization, or unknown', async (t) => {
   t.strictSame(hosts.resolve('api.in.example.com:443'), { kind: 'neutral' })
   t.strictSame(hosts.resolve('LOCALHOST:4101'), { kind: 'neutral' })
   t.strictSame(hosts.resolve('[::1]:4101'), { kind: 'neutral' })
-  t.strictSame(hosts.resolve('Acme.in.example.com.:4101'), { kind: 'tenant', orgId: idOf('acme') })
+  t.strictSame(hosts.resolve('Acme.in.example.com.:4101'), { kind: 'tenant', orgId: idOf('acme'), status: 'active' })
   for (const host of [
     'globex.in.example.com',
     'x.acme.in.example.com',
@@ -128,7 +129,7 @@ t.test('a host that two organizations claim is nobody’s, and other regions’ 
   await hosts.refresh()
   centre.map = mapOf({ 'acme.in.example.com': 'globex' }, 'us')
   await hosts.refresh()
-  t.strictSame(hosts.resolve('acme.in.example.com'), { kind: 'tenant', orgId: idOf('acme') })
+  t.strictSame(hosts.resolve('acme.in.example.com'), { kind: 'tenant', orgId: idOf('acme'), status: 'active' })
 })
 
 t.test('without a map tenant hosts wait, and neutral hosts serve', async (t) => {
@@ -165,7 +166,7 @@ t.test('unknown hosts bring one refresh in 5 s forward', async (t) => {
   await hosts.refresh()
   for (let count = 0; count < 1000; count += 1) hosts.resolve(`made-up-${count}.example.com`)
   t.equal(centre.asked, 2)
-  t.strictSame(hosts.resolve('new.in.example.com'), { kind: 'tenant', orgId: idOf('globex') })
+  t.strictSame(hosts.resolve('new.in.example.com'), { kind: 'tenant', orgId: idOf('globex'), status: 'active' })
   clock.advanceSeconds(5)
   hosts.resolve('made-up.example.com')
   t.equal(centre.asked, 3)
@@ -187,6 +188,35 @@ t.test('the map is stored when it changed, and once an hour for its age', async 
   await hosts.refresh()
   t.equal(store.saves, 3)
   t.strictSame(hosts.resolve('acme.in.example.com'), { kind: 'unknown' }, 'a host that was given up is gone at once')
+})
+
+t.test('of a map that is too long a region holds what serves, and raises an alarm', async (t) => {
+  const { hosts, centre, store, errors } = setUp()
+  const moved = { host: 'former.in.example.com', org_id: idOf('acme'), redirect_to: 'last.in.example.com' }
+  const filler = Array.from({ length: HOSTS_MAX - 3 }, (_, at) => ({
+    host: `t${at}.example.com`,
+    org_id: idOf('acme'),
+  }))
+  const serving = mapOf({ 'first.in.example.com': 'acme', 'shop.example.com': 'acme', 'last.in.example.com': 'globex' })
+  const all = [moved, ...serving.hosts.slice(0, 2), ...filler, ...serving.hosts.slice(2)]
+  centre.map = heldHostMapSchema.parse({ region: 'in', hosts: all })
+  await hosts.refresh()
+  t.match(hosts.resolve('first.in.example.com'), { kind: 'tenant', orgId: idOf('acme') })
+  t.match(hosts.resolve('last.in.example.com'), { kind: 'tenant', orgId: idOf('globex') })
+  t.equal(store.stored?.map.hosts.length, HOSTS_MAX)
+  t.match(errors, [{ hosts: HOSTS_MAX + 1, held: HOSTS_MAX, alarm: true }])
+  t.strictSame(hosts.resolve('former.in.example.com'), { kind: 'unknown' }, 'what has moved is left out first')
+  await hosts.refresh()
+
+  const again = mapOf({ 'SHOP.example.com': 'globex' }).hosts
+  centre.map = heldHostMapSchema.parse({ region: 'in', hosts: [...all, ...again] })
+  await hosts.refresh()
+  t.strictSame(hosts.resolve('shop.example.com'), { kind: 'unknown' }, 'what two claim is nobody’s, held or not')
+  centre.map = heldHostMapSchema.parse({ region: 'in', hosts: all.slice(1) })
+  errors.length = 0
+  await hosts.refresh()
+  t.match(hosts.resolve('shop.example.com'), { kind: 'tenant' })
+  t.strictSame(errors, [], 'as many as may be are no alarm')
 })
 
 t.test('a neutral host that is none stops the start', async (t) => {

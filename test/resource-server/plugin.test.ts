@@ -29,6 +29,7 @@ t.test('a good token is admitted and becomes the context', async (t) => {
   t.strictSame(answer.json(), {
     context: {
       userId: idOf('ada'),
+      actorId: null,
       orgId: idOf('acme'),
       region: 'in',
       role: 'manager',
@@ -184,13 +185,32 @@ t.test('a revocation refuses tokens that were already admitted', async (t) => {
   const token = sign()
   t.equal((await getAs(token)).statusCode, 200)
   t.equal((await getAs(token)).statusCode, 200, 'from the cache')
-  revocations.apply({ kind: 'session', sessionId: idOf('session of ada') } as never)
+  revocations.apply({ kind: 'session', sid: idOf('session of ada') } as never)
   isRefused(t, await getAs(token), 401, 'invalid_token', 'the cached one')
   t.equal((await getAs(sign({ sid: idOf('another session') }))).statusCode, 200, 'another session lives on')
-  revocations.apply({ kind: 'organization', orgId: idOf('acme'), status: 'maintenance', version: 2 } as never)
+  revocations.apply({ kind: 'organization', org_id: idOf('acme'), status: 'maintenance', version: 2 } as never)
   const answer = await getAs(sign({ sid: idOf('another session') }))
   isRefused(t, answer, 503, 'tenant_maintenance', 'maintenance')
-  t.equal(answer.headers['retry-after'], '1')
+  t.equal(answer.headers['retry-after'], '30')
+})
+
+t.test('a route that asks for fresh news is closed on old ones, and others are not', async (t) => {
+  const routes = (app: FastifyInstance) => {
+    app.get('/me', { config: { guard: 'authenticated' } }, async () => ({}))
+    app.get('/fresh', { config: { guard: { fresh: true } } }, async () => ({}))
+    app.get('/manage', { config: { guard: { role: ['manager'], fresh: true } } }, async () => ({}))
+  }
+  let stale = 60
+  const { getAs, sign } = await setUpApi(t, { routes, admission: { freshness: { staleSeconds: () => stale } } })
+  for (const url of ['/fresh', '/manage']) t.equal((await getAs(sign(), url)).statusCode, 200, url)
+  isRefused(t, await getAs(sign({ role: 'viewer' }), '/manage'), 403, 'access_denied', 'still guarded')
+  for (stale of [60.1, Number.POSITIVE_INFINITY, Number.NaN]) {
+    for (const url of ['/fresh', '/manage'])
+      isRefused(t, await getAs(sign(), url), 503, 'temporarily_unavailable', `${url} after ${stale} s`)
+    t.equal((await getAs(sign(), '/me')).statusCode, 200, 'others are not')
+  }
+  const unfed = await setUpApi(t, { routes })
+  isRefused(t, await unfed.getAs(unfed.sign(), '/fresh'), 503, 'temporarily_unavailable', 'without any news')
 })
 
 t.test('a cached token ends with its lifetime', async (t) => {

@@ -15,7 +15,7 @@ export function idOf(name: string): string {
 
 export type Claims = Record<string, unknown>
 
-/** Claims of a good region token; whatever is given replaces, undefined removes. */
+/** Claims of a good region token; whatever is given replaces, undefined removes. A membership is one person's in one organization. */
 export function regionClaims(nowSeconds: number, changes: Claims = {}): Claims {
   const claims: Claims = {
     iss: ISSUER,
@@ -33,11 +33,15 @@ export function regionClaims(nowSeconds: number, changes: Claims = {}): Claims {
     org_id: idOf('acme'),
     region: REGION_IN.region,
     role: 'manager',
-    mid: idOf('ada in acme'),
+    mid: membershipOf(changes),
     mv: 3,
     ...changes,
   }
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined))
+}
+
+function membershipOf({ sub = idOf('ada'), org_id: org = idOf('acme') }: Claims): string {
+  return sub === idOf('ada') && org === idOf('acme') ? idOf('ada in acme') : idOf(`${sub} in ${org}`)
 }
 
 export function encodePart(value: unknown): string {

@@ -89,9 +89,11 @@ t.test('an undo that comes with its last second, and one for a disabled or a del
   t.equal(await emailOf(identity, subOf(lin.token)), LIN)
   const late = await askToStop(identity, 'sam@both.test')
   const samOtp = await codeMailedTo(identity, 'sam@both.test')
-  await ask(identity, `UPDATE user_account SET status = 'deleted', email = NULL WHERE id = $1::uuid`, [
-    subOf(sam.token),
-  ])
+  await ask(
+    identity,
+    `UPDATE user_account SET status = 'deleted', deleted_at = meridian_now(), email = NULL, name = '' WHERE id = $1::uuid`,
+    [subOf(sam.token)],
+  )
   t.equal(outcomeOf(await late.browser.post(STOP_CODE, { ...late.fields, otp: samOtp })), 'nothing')
   t.equal(await emailOf(identity, subOf(sam.token)), null)
   await importPerson(identity, 'sam@both.test')

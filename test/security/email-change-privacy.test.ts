@@ -42,18 +42,20 @@ async function rowsWritten(identity: IdentityUnderTest, work: () => Promise<unkn
 t.test("an address that is somebody's is answered and written like any other, and gets nothing (1.13)", async (t) => {
   const identity = await startEmbedded(t)
   await changeAddress(identity, 'sam@both.test', 'sam.new@both.test')
-  await ask(identity, `UPDATE user_account SET status = 'disabled' WHERE email = 'max@globex.test'`)
+  await ask(identity, `UPDATE user_account SET status = 'disabled' WHERE email = 'nobody@example.test'`)
   const token = tokenOf(await signIn(identity, ADA))
   await identity.mailTo(ADA)
   const seen: unknown[] = []
-  const cases = { free: NEW, theirs: LIN, disabled: 'max@globex.test', held: 'sam@both.test' }
+  const cases = { free: NEW, theirs: LIN, disabled: 'nobody@example.test', held: 'sam@both.test' }
   for (const [title, email] of Object.entries(cases)) {
     const mails = (await identity.mailTo(email)).length
     let reply = await requestChange(identity, token, { email: `warm.${title}@example.test` })
     const rows = await rowsWritten(identity, async () => {
       reply = await requestChange(identity, token, { email })
     })
-    const { 'x-request-id': _id, 'x-ratelimit-remaining': _left, date: _date, ...headers } = reply.headers
+    // What counts requests or seconds is no two requests' alike.
+    const counted = ['x-request-id', 'x-ratelimit-remaining', 'x-ratelimit-reset', 'date']
+    const headers = Object.fromEntries(Object.entries(reply.headers).filter(([name]) => !counted.includes(name)))
     const body = reply.text.replace(/as1\.o1\.[\w-]{43}/, 'HANDLE')
     seen.push({ status: reply.status, body, headers, rows })
     const sealed = await ask(

@@ -250,6 +250,8 @@ t.test('an address that somebody took meanwhile is refused, and nothing changes'
   t.match(await ask(identity, `SELECT outcome FROM audit_event WHERE kind = 'email.change_refused'`), [
     { outcome: 'refused' },
   ])
+  // Whose last manager may be locked.
+  await ask(identity, `UPDATE organization SET status = 'suspended' WHERE slug = 'acme'`)
   await ask(identity, `UPDATE user_account SET status = 'disabled' WHERE email = $1`, [ADA])
   await refuses(t, identity, 'a disabled person', () => confirmChange(identity, token, body), {
     status: 401,

@@ -334,8 +334,8 @@ await onPostgresql(t, 'a context that is gone costs nothing but itself (A33)', a
     ],
     [
       'organization deleted',
-      `UPDATE organization SET status = 'deleted' WHERE slug = 'acme'`,
-      `UPDATE organization SET status = 'active'`,
+      `UPDATE organization SET status = 'deleted', deleted_at = meridian_now() WHERE slug = 'acme'`,
+      `UPDATE organization SET status = 'active', deleted_at = NULL`,
     ],
     [
       'organization withdrawn from the region',

@@ -27,7 +27,7 @@ t.test('the registry', async (t) => {
     const { access_token: subject } = (await signIn(identity, 'lin@acme.test')).body
     const regions = registry.regions.filter((region) => region.code !== 'in')
     const clients = registry.clients.filter((client) => client.region !== 'in')
-    await applyRegistry(identity.deps, { regions, clients })
+    await applyRegistry(identity.deps, { ...registry, regions, clients })
     const target = { resource: IN, org_id: 'acme' }
     t.match((await exchange(identity, subject, target)).body, { error: 'invalid_target' })
     await applyRegistry(identity.deps, registry)

@@ -85,10 +85,10 @@ t.test('a sign-on ends when it is idle, when it is old, and with its person', as
   }
   await shiftClock(identity.db, 90 * DAY_SECONDS + 1)
   t.equal(await silently(active), 'login_required', 'ninety days are the most')
-  const max = await signedIn(identity, 'max@globex.test')
-  t.equal(await silently(max), 'code')
-  await identity.db.prisma.userAccount.update({ where: { email: 'max@globex.test' }, data: { status: 'disabled' } })
-  t.equal(await silently(max), 'login_required', 'a disabled person')
+  const sam = await signedIn(identity, 'sam@both.test')
+  t.equal(await silently(sam), 'code')
+  await identity.db.prisma.userAccount.update({ where: { email: 'sam@both.test' }, data: { status: 'disabled' } })
+  t.equal(await silently(sam), 'login_required', 'a disabled person')
 })
 
 t.test('a sys-admin has 30 minutes idle and 12 hours in all', async (t) => {

@@ -356,7 +356,12 @@ t.test(
 t.test('a staged key that this process cannot open is told an hour before it would be needed', async (t) => {
   const identity = await startIdentity(t, await embeddedPlace('identity'))
   const stranger = { id: 's9', key: new Uint8Array(identity.deps.randomBytes(32)) }
-  await runCommand({ ...identity.deps, secrets: { sealKeys: [stranger] } }, 'keys stage', { alg: 'ES256' }, () => {})
+  await runCommand(
+    { ...identity.deps, secrets: { ...identity.secrets, sealKeys: [stranger] } },
+    'keys stage',
+    { alg: 'ES256' },
+    () => {},
+  )
   await identity.confirmKeys()
   t.match(identity.logText(), /SEAL_KEYS lacks the key/)
   t.equal((await signIn(identity, 'lin@acme.test')).status, 200, 'it goes on with what it has')

@@ -10,10 +10,13 @@ import type { EmbeddedOptions } from '@meridian/database/embedded'
 import { applyMigrations, readMigrations } from '@meridian/database/migrations'
 import pg from 'pg'
 import type { Test } from 'tap'
+import { createRewoundEngines } from './rewound-engine.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 export type Schema = 'identity' | 'region'
+/** `empty`: never migrated. */
+type Begin = Schema | 'empty'
 /** Where to open a store: spread it into openIdentityStore or openRegionStore. */
 export type Place = { readonly url?: string; readonly embedded?: EmbeddedOptions }
 
@@ -23,9 +26,11 @@ export const postgresqlUrl: string | undefined = process.env['TEST_DATABASE_URL'
 export async function eachEngine(
   t: Test,
   title: string,
-  body: (t: Test, makePlace: (schema: Schema) => Promise<Place>) => Promise<void>,
+  body: (t: Test, makePlace: (begin: Begin) => Promise<Place>) => Promise<void>,
 ): Promise<void> {
-  await t.test(`${title} (pglite)`, (t) => body(t, (schema) => embeddedPlace(schema)))
+  await t.test(`${title} (pglite)`, (t) =>
+    body(t, async (begin) => (begin === 'empty' ? { embedded: {} } : embeddedPlace(begin))),
+  )
   await onPostgresql(t, title, body)
 }
 
@@ -33,40 +38,86 @@ export async function eachEngine(
 export async function onPostgresql(
   t: Test,
   title: string,
-  body: (t: Test, makePlace: (schema: Schema) => Promise<Place>) => Promise<void>,
+  body: (t: Test, makePlace: (begin: Begin) => Promise<Place>) => Promise<void>,
 ): Promise<void> {
   const url = postgresqlUrl
   const skip = url === undefined ? 'no PostgreSQL: set TEST_DATABASE_URL' : false
-  await t.test(`${title} (postgresql)`, { skip }, (t) => body(t, () => postgresqlPlace(t, url ?? '')))
+  await t.test(`${title} (postgresql)`, { skip }, (t) =>
+    body(t, async (begin) =>
+      postgresqlPlace(t, url ?? '', begin === 'empty' ? undefined : await templateOf(url ?? '', begin)),
+    ),
+  )
 }
 
-export async function postgresqlPlace(t: Test, serverUrl: string): Promise<Place> {
+/** An empty database, or a copy of the template. */
+export async function postgresqlPlace(t: Test, serverUrl: string, template = 'template1'): Promise<Place> {
   const name = `meridian_test_${randomBytes(8).toString('hex')}`
-  await administer(serverUrl, `CREATE DATABASE ${name}`)
-  t.teardown(() => administer(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`))
+  await administer(serverUrl, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`))
+  t.teardown(() => administer(serverUrl, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)))
+  return { url: databaseUrl(serverUrl, name) }
+}
+
+function databaseUrl(serverUrl: string, name: string): string {
   const url = new URL(serverUrl)
   url.pathname = `/${name}`
-  return { url: url.href }
+  return url.href
 }
 
-async function administer(serverUrl: string, statement: string): Promise<void> {
+/** A database with the schema's migrations, made once per set of them; whoever comes meanwhile waits for it. */
+async function templateOf(serverUrl: string, schema: Schema): Promise<string> {
+  const migrations = await readMigrations(join(root, 'prisma', schema, 'migrations'))
+  const name = `meridian_template_${schema}_${versionOf(migrations)}`
+  await administer(serverUrl, async (client) => {
+    await client.query(`SELECT pg_advisory_lock(hashtext('meridian_template'))`)
+    const made = await client.query('SELECT FROM pg_database WHERE datname = $1', [name])
+    if (made.rowCount !== 0) return
+    const draft = `${name}_draft`
+    await client.query(`DROP DATABASE IF EXISTS ${draft} WITH (FORCE)`)
+    await client.query(`CREATE DATABASE ${draft}`)
+    await administer(databaseUrl(serverUrl, draft), async (own) => {
+      const connection = {
+        query: async (text: string, values?: readonly unknown[]) => (await own.query(text, values as unknown[])).rows,
+        execute: async (script: string) => {
+          await own.query(script)
+        },
+      }
+      await applyMigrations(connection, migrations)
+    })
+    await client.query(`ALTER DATABASE ${draft} RENAME TO ${name}`)
+  })
+  return name
+}
+
+async function administer(serverUrl: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
   const client = new pg.Client(serverUrl)
   await client.connect()
   try {
-    await client.query(statement)
+    await work(client)
   } finally {
     await client.end()
   }
 }
 
-/** An in-memory database, opened from a snapshot of the migrated schema that is made once per set of migrations. */
+const openEngine = {
+  identity: createRewoundEngines(() => readSnapshot('identity')),
+  region: createRewoundEngines(() => readSnapshot('region')),
+}
+
+/** An in-memory database with the schema's migrations, as PGlite gives it. */
+export const openMigratedEngine = (schema: Schema): Promise<PGlite> => openEngine[schema]()
+
+/** The same, for a store to open. */
 export async function embeddedPlace(schema: Schema): Promise<Place> {
+  return { embedded: { open: openEngine[schema] } }
+}
+
+/** A dump of the migrated schema, made once per set of migrations. */
+async function readSnapshot(schema: Schema): Promise<Blob> {
   const migrations = await readMigrations(join(root, 'prisma', schema, 'migrations'))
-  const version = createHash('sha256').update(migrations.map((migration) => migration.checksum).join())
   const folder = join(root, 'node_modules', '.cache', 'meridian-test')
-  const path = join(folder, `${schema}-${version.digest('hex').slice(0, 16)}.tar`)
+  const path = join(folder, `${schema}-${versionOf(migrations)}.tar`)
   const found = await readFile(path).catch(() => undefined)
-  if (found !== undefined) return { embedded: { snapshot: new Blob([found]) } }
+  if (found !== undefined) return new Blob([found])
   const pglite = await PGlite.create()
   const connection = {
     query: async (text: string, values?: readonly unknown[]) =>
@@ -82,7 +133,12 @@ export async function embeddedPlace(schema: Schema): Promise<Place> {
   const draft = `${path}.${randomBytes(4).toString('hex')}`
   await writeFile(draft, Buffer.from(await snapshot.arrayBuffer()))
   await rename(draft, path)
-  return { embedded: { snapshot } }
+  return snapshot
+}
+
+function versionOf(migrations: Awaited<ReturnType<typeof readMigrations>>): string {
+  const version = createHash('sha256').update(migrations.map((migration) => migration.checksum).join())
+  return version.digest('hex').slice(0, 16)
 }
 
 /** Moves the database's clock: from now on it is `seconds` ahead of (or behind) the machine's. */

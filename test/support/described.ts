@@ -108,7 +108,7 @@ function bodyFaults(check: Check, { content }: ApiResponse, reply: LightMyReques
   const mediaType = String(reply.headers['content-type']).split(';')[0] ?? ''
   const media = content[mediaType]
   if (media === undefined) return [`${mediaType} is not described`]
-  const fault = check(media.schema, mediaType.includes('json') ? reply.json() : reply.body)
+  const fault = check(media.schema, /[/+]json$/.test(mediaType) ? reply.json() : reply.body)
   return fault === null ? [] : [fault]
 }
 
@@ -128,7 +128,8 @@ function requestFaults(
       return check(schema, value)
     })
   const [media] = Object.values(requestBody?.content ?? {})
-  if (media !== undefined && options.payload !== undefined) faults.push(check(media.schema, payloadOf(options.payload)))
+  if (media !== undefined && options.payload !== undefined && media.schema.type !== 'string')
+    faults.push(check(media.schema, payloadOf(options.payload)))
   return faults.filter((fault) => fault !== null).map((fault) => `request: ${fault}`)
 }
 

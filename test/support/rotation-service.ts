@@ -2,6 +2,7 @@
 // and ends with a look at what the database keeps.
 import assert from 'node:assert/strict'
 import { buildApp } from '../../services/identity/src/app.ts'
+import { createIdentityMetrics } from '../../services/identity/src/metrics.ts'
 import { declareRestored } from '../../services/identity/src/sessions/restored.ts'
 import { freezeClock } from './frozen-clock.ts'
 import {
@@ -237,19 +238,20 @@ export function createService(identity: IdentityUnderTest) {
     async restart() {
       if (app !== identity.app) await app.close()
       app = await buildApp(
-        { ...identity.deps },
+        { ...identity.deps, metrics: createIdentityMetrics() },
         {
           trustProxy: false,
           challengesPerMinute: 1_000_000,
           tokenRequestsPerMinute: 10_000_000,
           pageRequestsPerMinute: 1_000_000,
+          hostLookupsPerMinute: 1_000_000,
         },
       )
       await app.ready()
     },
 
     async declareRestored(world: World) {
-      const { epoch } = await declareRestored({ db }, false)
+      const { epoch } = await declareRestored(identity.deps, false)
       assert.notEqual(String(epoch), world.epoch)
       world.epoch = String(epoch)
     },

@@ -17,7 +17,12 @@ export async function createWorld(db: IdentityDatabase, run: number, now: number
     ['g us', g, 'member'],
   ])
   const second = await createPerson(db, `second.${run}@x.test`, [['a in', a, 'member']])
-  const { epoch } = await declareRestored({ db }, true)
+  // Organizations keep a manager, whatever becomes of these two.
+  await createPerson(db, `keeper.${run}@x.test`, [
+    ['a in', a, 'manager'],
+    ['g us', g, 'manager'],
+  ])
+  const { epoch } = await declareRestored({ db, makeId }, true)
   return {
     now,
     epoch: String(epoch),
@@ -84,13 +89,19 @@ export async function setMembership(
   const person = personOf(world, to.who)
   const membership = person.memberships.get(to.place)
   if (membership === undefined) return
+  try {
+    await db.prisma.membership.updateMany({
+      where: { user: { email: person.email }, orgId: orgOf(world, to.place).id, region: to.place.slice(2) },
+      data: { role: to.role, status: to.isActive ? 'active' : 'removed' },
+    })
+  } catch (error) {
+    // The last manager in a region that is not withdrawn stays one.
+    if (!String(error).includes('an organization keeps an active manager')) throw error
+    return
+  }
+  if (membership.role !== to.role || membership.isActive !== to.isActive) membership.version += 1
   membership.role = to.role
   membership.isActive = to.isActive
-  membership.version += 1
-  await db.prisma.membership.updateMany({
-    where: { user: { email: person.email }, orgId: orgOf(world, to.place).id, region: to.place.slice(2) },
-    data: { role: to.role, status: to.isActive ? 'active' : 'removed', version: { increment: 1 } },
-  })
 }
 
 export async function setSuspended(db: IdentityDatabase, world: World, name: string, is: boolean): Promise<void> {

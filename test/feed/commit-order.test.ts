@@ -1,0 +1,157 @@
+// What commits late, and what is changed at the same moment: the two ways in which a feed loses something for good. Each
+// trap is shown to catch who walks into it: a reader that remembers an id, and triggers that do not lock.
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import t, { type Test } from 'tap'
+import { onPostgresql, type Place } from '../support/databases.ts'
+import { ask } from '../support/races.ts'
+import { followerOf, statesOf, viewOf } from './follower.ts'
+import { startSmallDirectory } from './small-directory.ts'
+
+const SEED = 20
+
+async function connect(t: Test, place: Place): Promise<pg.Client> {
+  const client = new pg.Client(place.url)
+  await client.connect()
+  t.teardown(() => client.end())
+  return client
+}
+
+/** Long enough for a statement to be at the row that another transaction holds. */
+const OVERLAP_MS = 60
+
+await onPostgresql(t, 'a change that commits late is told, and a reader by id alone loses it', async (t, makePlace) => {
+  const place = await makePlace('identity')
+  const { identity, directory } = await startSmallDirectory(t, place, SEED)
+  const follower = followerOf(identity)
+  await follower.follow()
+  // Remembers the greatest seq that it has seen, and asks for what comes after it.
+  let known = 0
+  const readBySeq = async () => {
+    const rows = await ask(
+      identity,
+      "SELECT kind, entity_id, seq::float8 AS seq FROM change WHERE region = 'in' AND seq > $1::bigint ORDER BY seq",
+      [known],
+    )
+    known = Math.max(known, ...rows.map(({ seq }) => Number(seq)))
+    return rows.map(({ kind, entity_id: id }) => `${kind}/${id}`)
+  }
+  await readBySeq()
+  const [early, late] = [await connect(t, place), await connect(t, place)]
+  const [one, other] = [directory.memberOf(0), directory.memberOf(1)]
+  const rename = (client: pg.Client, person: string) =>
+    client.query("UPDATE user_account SET name = 'Renamed' WHERE id = $1::uuid", [person])
+
+  await early.query('BEGIN')
+  await rename(early, one)
+  await rename(late, other)
+  const seen = await readBySeq()
+  await follower.readPage(500)
+  const between = statesOf(follower.held)[`user/${other}`]
+  t.notMatch(between, { name: 'Renamed' }, 'what comes after an open transaction waits for it')
+  const { behind_seconds: behind } = await follower.ask(follower.cursor())
+  t.ok(behind > 0, 'and that it waits is told')
+  await early.query('COMMIT')
+  seen.push(...(await readBySeq()))
+  await follower.follow()
+  t.notOk(seen.includes(`user/${one}`), 'who reads by id has lost the change that committed late')
+  t.ok(seen.includes(`user/${other}`))
+  t.strictSame(statesOf(follower.held), await viewOf(identity, 'in'), 'the feed has both')
+})
+
+type Skew = {
+  readonly title: string
+  /** Held open; what it does must reach the region though it cannot see the other. */
+  readonly first: (world: World) => readonly [string, readonly unknown[]]
+  readonly second: (world: World) => readonly [string, readonly unknown[]]
+  /** Without which the two miss one another. */
+  readonly locks: readonly (readonly [table: string, trigger: string])[]
+}
+type World = { readonly person: string; readonly org: string; readonly membership: string }
+
+// A region is added to an organization, or a membership to a person, while what it brings along changes.
+const SKEWS: readonly Skew[] = [
+  {
+    title: 'a person is renamed while a membership takes them to a region',
+    first: ({ person, org, membership }) => [
+      `INSERT INTO membership (id, user_id, org_id, region) VALUES ($1::uuid, $2::uuid, $3::uuid, 'us')`,
+      [membership, person, org],
+    ],
+    second: ({ person }) => [`UPDATE user_account SET name = 'Renamed' WHERE id = $1::uuid`, [person]],
+    locks: [['membership', 'membership_not_of_sys_admin']],
+  },
+  {
+    title: 'an organization is renamed while a region is added to it',
+    first: ({ org }) => [`INSERT INTO organization_region (org_id, region) VALUES ($1::uuid, 'eu')`, [org]],
+    second: ({ org }) => [`UPDATE organization SET name = 'Renamed' WHERE id = $1::uuid`, [org]],
+    locks: [['organization_region', 'organization_region_organization_locked']],
+  },
+  {
+    title: 'a module is licensed while a region is added',
+    first: ({ org }) => [`INSERT INTO organization_region (org_id, region) VALUES ($1::uuid, 'eu')`, [org]],
+    second: ({ org }) => [`INSERT INTO entitlement (org_id, module) VALUES ($1::uuid, 'calendar')`, [org]],
+    locks: [
+      ['organization_region', 'organization_region_organization_locked'],
+      ['entitlement', 'entitlement_organization_locked'],
+    ],
+  },
+  {
+    title: 'a client is given an origin while a region moves',
+    first: () => [`UPDATE region SET api_url = 'https://moved.example.test' WHERE code = 'eu'`, []],
+    second: () => [
+      `UPDATE client SET allowed_resources = '{https://moved.example.test}', allowed_origins = '{https://o.example.test}'
+        WHERE id = 'bulk-1-1'`,
+      [],
+    ],
+    locks: [
+      ['client', 'client_takes_turns'],
+      ['region', 'region_takes_turns'],
+    ],
+  },
+]
+
+for (const { title, first, second, locks } of SKEWS) {
+  for (const isLocked of [true, false]) {
+    const outcome = isLocked ? 'the region ends with both' : 'without the locks it ends with something stale'
+    await onPostgresql(t, `${title}: ${outcome}`, async (t, makePlace) => {
+      const place = await makePlace('identity')
+      const { identity, directory } = await startSmallDirectory(t, place, SEED)
+      const sql = (text: string, values: readonly unknown[] = []) => ask(identity, text, values)
+      await sql(
+        `INSERT INTO region (code, name, api_url, host_suffix) VALUES ('eu', 'EU', 'https://eu.example.test', 'eu.example.test')`,
+      )
+      const person = '01940000-0000-7000-8000-000000000001'
+      await sql(`INSERT INTO user_account (id, email, name) VALUES ($1::uuid, 'new@example.test', 'New')`, [person])
+      const org = directory.organization()
+      await sql(`INSERT INTO organization_region (org_id, region) VALUES ($1::uuid, 'us') ON CONFLICT DO NOTHING`, [
+        org,
+      ])
+      const world = { person, org, membership: '01940000-0000-7000-8000-000000000002' }
+      const region = title.includes('person') ? 'us' : 'eu'
+      await sql(`UPDATE client SET allowed_resources = '{}' WHERE id = 'bulk-1-1'`)
+      if (!isLocked) for (const [table, trigger] of locks) await sql(`ALTER TABLE ${table} DISABLE TRIGGER ${trigger}`)
+
+      const follower = followerOf(identity, region)
+      const [one, other] = [await connect(t, place), await connect(t, place)]
+      await one.query('BEGIN')
+      await other.query('BEGIN')
+      await one.query(...queryOf(first(world)))
+      const following = other.query(...queryOf(second(world)))
+      await Promise.race([following, sleep(OVERLAP_MS)])
+      await one.query('COMMIT')
+      await following
+      await follower.follow()
+      await other.query('COMMIT')
+      await follower.follow()
+      const [held, view] = [statesOf(follower.held), await viewOf(identity, region)]
+      if (isLocked) t.strictSame(held, view)
+      else t.notSame(held, view)
+      // The next change tells what was missed; startIdentity wants nothing to be left untold.
+      await sql("UPDATE client SET allowed_origins = '{https://p.example.test}' WHERE id = 'bulk-1-1'")
+    })
+  }
+}
+
+function queryOf([text, values]: readonly [string, readonly unknown[]]): [string, unknown[]] {
+  return [text, [...values]]
+}
