@@ -99,6 +99,7 @@ t.test('orders', async (t) => {
     t.match(await read(id), { status: 'running', done: 500, total: 1000, finished_at: null })
     t.equal((await other(id, {})).status, 404, "another region's is not there")
     t.equal((await other(id, {}, 'in')).status, 403)
+    t.equal((await say(identity.deps.makeId(), {})).status, 404, 'nor is one that nobody gave')
     const named = [{ kind: 'user', id: 'x', what: 'missing' as const, held_revision: null, revision: 7 }]
     const report = { ...NOTHING, rows: 1000, differing: 1, named }
     const last = { status: 'done' as const, done: 1000, total: 1000, report }

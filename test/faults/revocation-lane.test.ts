@@ -12,7 +12,7 @@ import { raiseEpoch } from '../../services/identity/src/store/deployment.ts'
 import { purgeExpired } from '../../services/identity/src/store/purge.ts'
 import { revokeSigningKey } from '../../services/identity/src/store/signing-keys.ts'
 import { eachEngine, onPostgresql, type Place, shiftClock } from '../support/databases.ts'
-import { type IdentityUnderTest, signIn, startIdentity } from '../support/identity.ts'
+import { type IdentityUnderTest, makeSecrets, signIn, startIdentity } from '../support/identity.ts'
 import { propertySeed } from '../support/property-seed.ts'
 import { ask } from '../support/races.ts'
 import { askerOf, readRound } from '../support/region-lanes.ts'
@@ -161,6 +161,25 @@ await eachEngine(t, 'everything is told to whoever comes without a cursor that i
   await raiseEpoch(identity.db)
   t.ok((await readRound(lane, last)).full, 'after a restore')
 })
+
+await eachEngine(
+  t,
+  'a cursor is good under each key that is held, of its own region, and under no other',
+  async (t, makePlace) => {
+    const [newest, older, withdrawn] = [makeSecrets(), makeSecrets(), makeSecrets()]
+    const tokenKeys = [newest.tokenKeys[0], older.tokenKeys[0]] as const
+    const options = { withPeople: false, secrets: { ...newest, tokenKeys } }
+    const { identity, lane } = await start(t, await makePlace('identity'), options)
+    const { cursor } = await readRound(lane)
+    const read = parseCursor(identity.deps.secrets, 'in', cursor)
+    const isKnown = async (by: Pick<typeof newest, 'tokenKeys'>, region: string) =>
+      read !== undefined && !(await readRound(lane, formatCursor(by, region, read))).full
+    t.ok(await isKnown(newest, 'in'))
+    t.ok(await isKnown(older, 'in'), 'keys change, and nobody is told everything for it')
+    t.notOk(await isKnown(withdrawn, 'in'))
+    for (const by of [newest, older]) t.notOk(await isKnown(by, 'us'), "another region's")
+  },
+)
 
 /** As the centre would have made it. */
 function forge({ deps }: Pick<IdentityUnderTest, 'deps'>, cursor: string, members: Partial<LaneCursor>): string {

@@ -13,7 +13,11 @@ t.test('two reads of each client are under way at once, however they end', async
     return { ...page, answer: readInBulk(clientId, () => page.promise) }
   }
   const refused = { code: 'rate_limited', retryAfterSeconds: 1 }
-  const isFull = () => t.rejects(readInBulk('ours', async () => 'page'), refused)
+  const isFull = () =>
+    t.rejects(
+      readInBulk('ours', async () => 'page'),
+      refused,
+    )
   const [first, second] = [hold('ours'), hold('ours')]
   await isFull()
   t.equal(await readInBulk('theirs', async () => 'page'), 'page', 'another client has its own')

@@ -3,7 +3,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { onPostgresql, type Place } from '../support/databases.ts'
+import { compactFeed } from '../../services/identity/src/feed/compaction.ts'
+import { findNews } from '../../services/identity/src/store/feed-news.ts'
+import { onPostgresql, type Place, shiftClock } from '../support/databases.ts'
 import { ask } from '../support/races.ts'
 import { followerOf, statesOf, viewOf } from './follower.ts'
 import { startSmallDirectory } from './small-directory.ts'
@@ -57,6 +59,79 @@ await onPostgresql(t, 'a change that commits late is told, and a reader by id al
   t.notOk(seen.includes(`user/${one}`), 'who reads by id has lost the change that committed late')
   t.ok(seen.includes(`user/${other}`))
   t.strictSame(statesOf(follower.held), await viewOf(identity, 'in'), 'the feed has both')
+})
+
+await onPostgresql(
+  t,
+  'who begins from lists or digests that were read while a change was open is told of it',
+  async (t, makePlace) => {
+    const place = await makePlace('identity')
+    const { identity, directory } = await startSmallDirectory(t, place, SEED)
+    const [early, late] = [await connect(t, place), await connect(t, place)]
+    const [one, other] = [directory.memberOf(0), directory.memberOf(1)]
+    const rename = (client: pg.Client, person: string) =>
+      client.query("UPDATE user_account SET name = 'Renamed' WHERE id = $1::uuid", [person])
+    await followerOf(identity).follow()
+    await early.query('BEGIN')
+    await rename(early, one)
+    await rename(late, other)
+
+    const rebuilt = followerOf(identity, 'in', 'rebuilt')
+    await rebuilt.rebuild()
+    const { cursor: surveyed } = await rebuilt.digests()
+    t.equal(rebuilt.held.get(`user/${other}`)?.state?.['name'], 'Renamed', 'a list has all that is committed')
+    const { entries } = await rebuilt.ask(rebuilt.cursor())
+    t.strictSame(entries, [], 'and nothing after it can be told yet')
+    await early.query('COMMIT')
+    const told = (await rebuilt.ask(surveyed)).entries.map(({ id }) => id)
+    t.strictSame(told.sort(), [one, other].sort(), 'after digests')
+    await rebuilt.follow()
+    t.strictSame(statesOf(rebuilt.held), await viewOf(identity, 'in'), 'after a list')
+  },
+)
+
+await onPostgresql(t, 'whoever waits is woken by what can be told, and by nothing before', async (t, makePlace) => {
+  const place = await makePlace('identity')
+  const { identity, directory } = await startSmallDirectory(t, place, SEED)
+  const follower = followerOf(identity)
+  await follower.follow()
+  const [, xid = '', seq = ''] = String(follower.cursor()).split('.')
+  const findOurs = () => findNews(identity.db, [{ region: 'in', after: { xid, seq }, order: null }])
+  t.strictSame(await findOurs(), [])
+  const open = await connect(t, place)
+  await open.query('BEGIN; SELECT pg_current_xact_id()')
+  await ask(identity, "UPDATE user_account SET name = 'Renamed' WHERE id = $1::uuid", [directory.memberOf(0)])
+  t.strictSame(await findOurs(), [])
+  await open.query('COMMIT')
+  await follower.follow()
+  t.strictSame(await findOurs(), [0])
+})
+
+await onPostgresql(t, 'compaction leaves a region the entry that its feed ends with', async (t, makePlace) => {
+  const place = await makePlace('identity')
+  const { identity, directory } = await startSmallDirectory(t, place, SEED)
+  const person = directory.memberOf(0)
+  const rename = (name: string) => ['UPDATE user_account SET name = $2 WHERE id = $1::uuid', [person, name]] as const
+  // The transaction that begins first writes last: the last entry of the feed is not the last of its entity.
+  const first = await connect(t, place)
+  await first.query('BEGIN; SELECT pg_current_xact_id()')
+  await ask(identity, ...rename('Before'))
+  await first.query(...queryOf(rename('After')))
+  await first.query('COMMIT')
+  const follower = followerOf(identity)
+  await follower.follow()
+  const { cursor: end } = await follower.snapshot({ through: 'a/a' })
+  t.equal(end, follower.cursor())
+  await shiftClock(identity.db, 601)
+  await compactFeed(identity.deps)
+  const { cursor } = await follower.snapshot({ through: 'a/a' })
+  t.equal(cursor, end)
+  await ask(identity, ...rename('Later'))
+  await follower.follow()
+  await shiftClock(identity.db, 1300)
+  await compactFeed(identity.deps)
+  const ofPerson = "SELECT seq FROM change WHERE region = 'in' AND kind = 'user' AND entity_id = $1"
+  t.equal((await ask(identity, ofPerson, [person])).length, 1, 'and takes it once there is another')
 })
 
 type Skew = {

@@ -155,6 +155,10 @@ await eachEngine(t, 'a cursor is good where its entry is, or was when it was tol
     'another place': changed(first, 2, String(Number(seq) + 100_000)),
     'the same place in another history': changed(first, 3, '1'),
     'a history that has come further': changed(first, 1, '900000000000'),
+    'a transaction that no database counts': changed(first, 1, '9'.repeat(20)),
+    'a place that no database counts': changed(first, 2, '9'.repeat(19)),
+    'an entry that no database tells apart': changed(first, 3, '9'.repeat(19)),
+    'a time that no calendar has': changed(first, 4, '9'.repeat(18)),
   }
   for (const [title, cursor] of Object.entries(bad))
     t.equal(await outcomeOf(follower.ask(cursor)), 'cursor_gone', title)

@@ -123,6 +123,23 @@ await eachEngine(t, 'no client takes the places of others, and no question their
   )
 })
 
+await eachEngine(t, 'a process keeps so many questions and no more, of however many clients', async (t, makePlace) => {
+  const { waiters } = await startProcess(t, await makePlace('identity'))
+  const ask = (n: number) => {
+    const options = {
+      clientId: `client ${Math.floor(n / 20)}`,
+      timeoutMs: 60_000,
+      signal: new AbortController().signal,
+    }
+    return waiters.wait({ region: 'in', seen: '1:1:' }, options)
+  }
+  const waiting = Array.from({ length: 500 }, (_, n) => ask(n))
+  t.equal(waiters.count(), 500)
+  await ask(1_000)
+  t.equal(waiters.count(), 500, 'one more is answered at once')
+  await Promise.all([waiters.stop(), ...waiting])
+})
+
 const LISTENERS = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'LISTEN%'`
 
 await onPostgresql(
