@@ -2,14 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChangesPage, DigestsPage, FeedEntry, SnapshotPage } from '@meridian/protocol/feed'
 import { createChangeLane } from '../../services/identity/src/feed/change-lane.ts'
-import type { Waiters } from '../../services/identity/src/feed/waiters.ts'
 import { Refusal } from '../../services/identity/src/refusal.ts'
 import { takeReturn } from '../../services/identity/src/store/feed-followers.ts'
 import { VIEW } from '../support/feed-view.ts'
 import type { IdentityUnderTest } from '../support/identity.ts'
 import { ask } from '../support/races.ts'
-
-const impatient: Pick<Waiters, 'wait'> = { wait: async () => {} }
 
 export type Held = ReadonlyMap<string, FeedEntry>
 export type Backup = { readonly cursor: string | undefined; readonly held: Held }
@@ -18,8 +15,9 @@ export type Follower = ReturnType<typeof followerOf>
 export function followerOf(identity: Pick<IdentityUnderTest, 'deps'>, region = 'in', clientId = `region-${region}`) {
   const who = { region, clientId }
   const returns: (number | null | undefined)[] = []
+  let meanwhile: () => Promise<void> = async () => {}
   const lane = createChangeLane(identity.deps, {
-    waiters: { hint: () => {}, count: () => 0, stop: async () => {}, ...impatient },
+    waiters: { hint: () => {}, count: () => 0, stop: async () => {}, wait: () => meanwhile() },
     onReturned: async (returned) => void returns.push(await takeReturn(identity.deps.db, returned)),
   })
   const { signal } = new AbortController()
@@ -28,6 +26,12 @@ export function followerOf(identity: Pick<IdentityUnderTest, 'deps'>, region = '
 
   const ask = (after: string | undefined, limit = 500): Promise<ChangesPage> =>
     lane.readChanges(who, { after, waitSeconds: 0, limit, signal })
+
+  /** A question that is answered once something has been done. */
+  function askAndWait(after: string | undefined, work: () => Promise<void>): Promise<ChangesPage> {
+    meanwhile = work
+    return lane.readChanges(who, { after, waitSeconds: 1, limit: 500, signal })
+  }
 
   /** Newer wins. */
   function apply(entries: readonly FeedEntry[]): void {
@@ -47,6 +51,7 @@ export function followerOf(identity: Pick<IdentityUnderTest, 'deps'>, region = '
 
   return {
     ask,
+    askAndWait,
     held: held as Held,
     cursor: () => cursor,
     backUp: (): Backup => ({ cursor, held: new Map(held) }),

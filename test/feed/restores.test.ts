@@ -132,6 +132,30 @@ await eachEngine(t, 'a region that comes back from a backup erases again', async
   t.equal(made, Number(end.split('.')[4]))
 })
 
+await eachEngine(t, 'a question that has waited while another process went on is no backup', async (t, makePlace) => {
+  const { identity, directory } = await startSmallDirectory(t, await makePlace('identity'), 7)
+  const follower = followerOf(identity)
+  await follower.follow()
+  const before = follower.cursor()
+  await shiftClock(identity.db, 300)
+  const rename = async (name: string) => {
+    await ask(identity, 'UPDATE user_account SET name = $2 WHERE id = $1::uuid', [directory.memberOf(0), name])
+  }
+  const waited = await follower.askAndWait(before, async () => {
+    await rename('A')
+    await follower.follow()
+    await follower.follow()
+  })
+  t.not(follower.cursor(), before)
+  t.equal(waited.cursor, follower.cursor(), 'it is told the same')
+  t.strictSame(follower.returns, [])
+  const next = await follower.askAndWait(waited.cursor, () => rename('B'))
+  await takeEntryAt(identity, next.cursor)
+  t.equal(await outcomeOf(follower.ask(next.cursor)), 'ok', 'what it is told is remembered')
+  await follower.ask(before)
+  t.equal(follower.returns.length, 1, 'who comes with it is')
+})
+
 await eachEngine(
   t,
   "what another server's transactions wrote is told once meridian restored was run",

@@ -148,6 +148,20 @@ t.test('what another process has written is news here too', async (t) => {
   t.ok(kinds.includes('client'), 'also where the feed has nothing to tell')
 })
 
+t.test('a place that another process has left is not asked from', async (t) => {
+  const { it, makeProcess, put } = await setUp(2)
+  const other = makeProcess()
+  await it.catchUp()
+  const kinds: string[] = []
+  it.follower.onApplied((changed) => kinds.push(...changed))
+  put('new')
+  await other.catchUp()
+  const asked = it.askedFrom.length
+  await it.follower.refresh()
+  t.strictSame(it.askedFrom.slice(asked), [other.follower.place()?.cursor])
+  t.ok(kinds.includes('client'), 'and what it wrote is told')
+})
+
 t.test('a lost place: what differs is mended, and told of, and the rest is not touched', async (t) => {
   const world = await setUp(60)
   const { it, centre, told, put, remove } = world
@@ -317,7 +331,7 @@ t.test('a rebuild that is asked for joins the one under way', async (t) => {
   await it.catchUp()
   const first = makeProcess()
   first.follower.rebuild().catch(() => {})
-  first.dieAtQuery(8)
+  first.dieAtQuery(10)
   await first.follower.refresh()
   const begun = await it.replica.place()
   t.ok((begun.rebuild?.rows ?? 0) > 0)

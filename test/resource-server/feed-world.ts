@@ -36,6 +36,7 @@ function makeProcess(database: ReplicaDatabase, centre: FeedCentre, onChanges: R
     meanwhile: null,
   }
   const askedLimits: number[] = []
+  const askedFrom: (string | null)[] = []
   let lastPage: Awaited<ReturnType<FeedLoaders['loadChanges']>> | null = null
   /** What can happen to an answer on its way. */
   async function carry<Answer>(answer: Answer): Promise<Answer> {
@@ -51,6 +52,7 @@ function makeProcess(database: ReplicaDatabase, centre: FeedCentre, onChanges: R
   }
   const loaders: FeedLoaders = {
     loadChanges: async (after, waitSeconds, signal) => {
+      askedFrom.push(after)
       if (faults.losePlace) throw new CursorGone()
       if (faults.repeatAnswer && lastPage !== null) {
         faults.repeatAnswer = false
@@ -89,6 +91,8 @@ function makeProcess(database: ReplicaDatabase, centre: FeedCentre, onChanges: R
     log,
     delays,
     askedLimits,
+    /** The places that it asked for changes from. */
+    askedFrom,
     /** Whatever it has been asked to do, step by step. */
     settle: async <Result>(asked: Promise<Result>): Promise<Result> => {
       let isSettled = false

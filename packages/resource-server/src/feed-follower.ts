@@ -82,8 +82,6 @@ export function createFeedFollower(options: FeedFollowerOptions): FeedFollower {
   const jobs: Job[] = []
   const alarmedAtMs = new Map<string, number>()
   let place: Place | null = null
-  /** After a failure nobody knows what was written, and by whom: it is read again. */
-  let isDoubtful = false
   let behindSeconds: number | null = null
   let caughtUpAtMs: number | null = null
   let warnedAtMs: number | null = null
@@ -110,9 +108,11 @@ export function createFeedFollower(options: FeedFollowerOptions): FeedFollower {
     }
   }
 
+  /** As it is stored: a place that another process has left would look to the centre like one from a backup. */
   async function currentPlace(): Promise<Place> {
-    if (place === null || isDoubtful) place = await replica.place()
-    isDoubtful = false
+    const known = place
+    place = await replica.place()
+    if (known !== null && known.turn !== place.turn) tell(new Set(FEED_KINDS))
     return place
   }
 
@@ -240,7 +240,6 @@ export function createFeedFollower(options: FeedFollowerOptions): FeedFollower {
       return page.entries.length === 0 && nowMs() - askedAtMs < IDLE_PAUSE_MS ? IDLE_PAUSE_MS : PAUSE_MS
     } catch (error) {
       if (!interrupted.aborted || stopping.aborted) throw error
-      isDoubtful = true
       return 0
     }
   }
@@ -253,7 +252,6 @@ export function createFeedFollower(options: FeedFollowerOptions): FeedFollower {
       jobs.shift()
       job.resolve(report)
     } catch (error) {
-      isDoubtful = true
       if (job.signal.aborted && !stopping.aborted) {
         job.reject(error)
         await callOffRebuild(stopping)
@@ -280,14 +278,15 @@ export function createFeedFollower(options: FeedFollowerOptions): FeedFollower {
       if (error instanceof CursorGone) return
       throw error
     }
-    if ((await replica.move(held, { rebuild: null })) === null) await keepUp()
-    else isDoubtful = true
+    const moved = await replica.move(held, { rebuild: null })
+    if (moved === null) await keepUp()
+    else place = moved
   }
 
   /** Now and then: what is put aside is tried again, and what was gone long ago is forgotten. */
-  async function tidy(held: Place, signal: AbortSignal): Promise<void> {
+  async function tidy(signal: AbortSignal): Promise<void> {
     if (nowMs() - retriedParkedAtMs >= RETRY_PARKED_EVERY_MS) {
-      const written = await replica.retryParked(held, signal)
+      const written = await replica.retryParked(await currentPlace(), signal)
       if (written === null) await keepUp()
       else keep(written)
       retriedParkedAtMs = nowMs()
@@ -304,13 +303,12 @@ export function createFeedFollower(options: FeedFollowerOptions): FeedFollower {
       return await doNext(stopping)
     } catch (error) {
       if (!(error instanceof CentreBusy)) throw error
-      isDoubtful = true
       return error.retryAfterMs / SHORTEST_OF_DELAY
     }
   }
 
   async function doNext(stopping: AbortSignal): Promise<number> {
-    await tidy(await currentPlace(), stopping)
+    await tidy(stopping)
     const [job] = jobs
     if (job !== undefined) return runJob(job, stopping)
     const held = await currentPlace()
@@ -335,7 +333,6 @@ export function createFeedFollower(options: FeedFollowerOptions): FeedFollower {
   }
 
   function warn(error: unknown): void {
-    isDoubtful = true
     if (warnedAtMs !== null && nowMs() - warnedAtMs < WARN_EVERY_MS) return
     warnedAtMs = nowMs()
     const details = { err: error, stale_seconds: Math.round(staleSeconds()) }

@@ -11,7 +11,7 @@ import type { Deps } from '../deps.ts'
 import { Refusal } from '../refusal.ts'
 import { readChanges } from '../store/feed-changes.ts'
 import { readDigests } from '../store/feed-digests.ts'
-import { type Follower, noteRebuilding, noteRefused, noteTold } from '../store/feed-followers.ts'
+import { type Follower, noteAnswered, noteRebuilding, noteRefused, noteTold } from '../store/feed-followers.ts'
 import type { FeedPlace, KeyPlace } from '../store/feed-rows.ts'
 import { readSnapshot } from '../store/feed-snapshot.ts'
 import { markRegionSeen } from '../store/region-presence.ts'
@@ -47,21 +47,22 @@ export function createChangeLane(deps: Pick<Deps, 'db' | 'metrics'>, { waiters, 
   // A region has one order at a time; one that was told lets a question wait as if it were not there.
   const toldOrders = new Map<string, string>()
 
-  async function refuse(follower: Follower, place: FeedPlace | null, reason: string): Promise<never> {
-    if (await noteRefused(db, follower, place)) await onReturned(follower)
-    throw new Refusal('cursor_gone', reason)
-  }
-
-  async function readPage(follower: Follower, cursor: FeedCursor | undefined, limit: number): Promise<ChangesPage> {
+  /** Where a question asks from is noted when it comes: once it has waited, another process may have asked from further on. */
+  async function readPage(
+    follower: Follower,
+    cursor: FeedCursor | undefined,
+    { limit, hasWaited }: { readonly limit: number; readonly hasWaited: boolean },
+  ): Promise<ChangesPage> {
     const asked = cursor?.place ?? null
     const page = await readChanges(db, follower.region, asked, limit)
-    if (cursor !== undefined) {
-      if (cursor.epoch !== page.epoch) return refuse(follower, asked, 'a cursor of another epoch')
-      if (!page.is_known) return refuse(follower, asked, 'there is no entry at this cursor')
-      if (page.is_behind_horizon) return refuse(follower, asked, 'a cursor from before something was forgotten')
+    const refusal = cursor === undefined ? undefined : refusalOf(cursor, page)
+    if (refusal !== undefined) {
+      if (!hasWaited && (await noteRefused(db, follower, asked))) await onReturned(follower)
+      throw new Refusal('cursor_gone', refusal)
     }
     const told = page.last ?? asked
-    if (await noteTold(db, follower, asked, told)) await onReturned(follower)
+    if (hasWaited) await noteAnswered(db, follower, told)
+    else if (await noteTold(db, follower, asked, told)) await onReturned(follower)
     return {
       epoch: page.epoch,
       // As store/feed-view.ts makes them.
@@ -79,14 +80,14 @@ export function createChangeLane(deps: Pick<Deps, 'db' | 'metrics'>, { waiters, 
       if (after !== undefined && cursor === undefined) throw new Refusal('cursor_gone', 'no cursor of ours')
       await markRegionSeen(db, follower.region)
       const { region, clientId } = follower
-      let page = await readPage(follower, cursor, limit)
+      let page = await readPage(follower, cursor, { limit, hasWaited: false })
       const toldOrder = toldOrders.get(region) ?? null
       const isNews = page.entries.length > 0 || page.orders.some(({ id }) => id !== toldOrder)
       if (!isNews && waitSeconds > 0) {
         const { xid, seq } = cursor?.place ?? { xid: '0', seq: '0' }
         const waiting = { region, after: { xid, seq }, order: toldOrder }
         await waiters.wait(waiting, { clientId, timeoutMs: waitSeconds * 1000, signal })
-        page = await readPage(follower, cursor, limit)
+        page = await readPage(follower, cursor, { limit, hasWaited: true })
       }
       for (const { id } of page.orders) toldOrders.set(region, id)
       deps.metrics.entriesTold.inc({ region }, page.entries.length)
@@ -129,6 +130,14 @@ export function createChangeLane(deps: Pick<Deps, 'db' | 'metrics'>, { waiters, 
       return { epoch: page.epoch, cursor: formatFeedCursor({ epoch: page.epoch, place: page.last }), ranges, next }
     },
   }
+}
+
+type ReadPage = Awaited<ReturnType<typeof readChanges>>
+
+function refusalOf({ epoch }: FeedCursor, page: ReadPage): string | undefined {
+  if (epoch !== page.epoch) return 'a cursor of another epoch'
+  if (!page.is_known) return 'there is no entry at this cursor'
+  return page.is_behind_horizon ? 'a cursor from before something was forgotten' : undefined
 }
 
 const EMPTY_RANGE = { count: 0, digest: '0', through: null }

@@ -68,6 +68,17 @@ const TAKE_RETURN: Statement = {
     RETURNING CASE WHEN isfinite(owed.owed_since) THEN extract(epoch FROM owed.owed_since)::float8 * 1000 END AS since_ms`,
 }
 
+// By the time that a question has waited, another process of its service may have asked from further on.
+const NOTE_ANSWERED: Statement = {
+  name: 'note_answered_follower',
+  text: `UPDATE feed_follower f SET polled_at = meridian_now(), told_xid = $3::text::xid8, told_seq = $4::text::bigint,
+      told_nonce = $5::text::bigint
+    WHERE f.region = $1::text AND f.client_id = $2::text
+      AND (f.polled_at NOT BETWEEN meridian_now() - interval '10 seconds' AND meridian_now()
+        OR (f.told_xid, f.told_seq, f.told_nonce) IS DISTINCT FROM
+          ($3::text::xid8, $4::text::bigint, $5::text::bigint))`,
+}
+
 const NOTE_REBUILD: Statement = {
   name: 'note_rebuilding_follower',
   text: `INSERT INTO feed_follower AS f (region, client_id, told_xid, told_seq, told_nonce)
@@ -94,7 +105,16 @@ export async function noteTold(
   return isDue(await db.sql(NOTE_TOLD, values))
 }
 
-/** The same for one who asked with a place that is no good. */
+/** What a question was told that has waited; where it asked from was noted when it came. */
+export async function noteAnswered(
+  db: IdentityDb,
+  { region, clientId }: Follower,
+  told: FeedPlace | null,
+): Promise<void> {
+  await db.sql(NOTE_ANSWERED, [region, clientId, ...placeValues(told)])
+}
+
+/** As noteTold, of one who asked with a place that is no good. */
 export async function noteRefused(
   db: IdentityDb,
   { region, clientId }: Follower,
