@@ -22,6 +22,7 @@ import type { IdentityDb } from '../store/open-store.ts'
 import { forgetBudgets, listOwnAddresses } from '../store/person-contacts.ts'
 import { lockUser } from '../store/users.ts'
 import { type Actor, byActor } from './by-actor.ts'
+import { endLapsedSupport } from './end-overdue-support.ts'
 import { instantOf } from './instant.ts'
 import { refusalOfLoss } from './refusal-of-loss.ts'
 
@@ -56,6 +57,7 @@ async function deletePerson(deps: DeletionDeps, db: IdentityDb, person: Actor, o
   await forgetBudgets(db, macs)
   const sessions = await endSessions(db, userId, ALL_SESSIONS, 'party_gone')
   await turnIntoTombstone(db, userId)
+  await endLapsedSupport(deps, db, { requestedBy: userId }, origin.requestId)
   const memberships = await endMemberships(db, userId)
   const regions = [...new Set(memberships.map(({ region }) => region))]
   await insertErasureOrders(db, deps.makeId, { kind: 'user', subjectId: userId }, regions)

@@ -15,6 +15,7 @@ import { voidSignInCodes } from '../store/otp-challenges.ts'
 import { lockUser, setUserStatus } from '../store/users.ts'
 import { requireActingSysAdmin } from './acting-sys-admin.ts'
 import { type Actor, byActor } from './by-actor.ts'
+import { endLapsedSupport } from './end-overdue-support.ts'
 import { getUser } from './look-up-user.ts'
 import { refusalOfLoss } from './refusal-of-loss.ts'
 
@@ -43,6 +44,7 @@ export async function changeUserStatus(
       if (account.status !== change.status) {
         const sessionsEnded = change.status === 'disabled' ? await lock(deps, db, target.id, account.email) : 0
         await setUserStatus(db, target.id, change.status)
+        await endLapsedSupport(deps, db, { requestedBy: target.id }, origin.requestId)
         const details = { ...event.details, sessions_ended: sessionsEnded }
         await recordAudit(db, deps.makeId, KINDS[change.status], { ...event, details, outcome: 'success' })
         const kind = change.status === 'disabled' ? 'account_locked' : 'account_unlocked'

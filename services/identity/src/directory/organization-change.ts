@@ -13,9 +13,11 @@ import { findOrganization, type OrganizationRow } from '../store/organization-de
 import { requireActingSysAdmin } from './acting-sys-admin.ts'
 import { requireAuthorityToChange } from './authority.ts'
 import { byActor } from './by-actor.ts'
+import { endLapsedSupport } from './end-overdue-support.ts'
 import { type Caller, getOrganization, presentOrganization } from './organization-details.ts'
+import type { SupportDeps } from './support-grant.ts'
 
-export type ChangingDeps = Pick<Deps, 'db' | 'makeId'> & {
+export type ChangingDeps = SupportDeps & {
   readonly settings: Pick<Deps['settings'], 'deletionGraceSeconds' | 'slugQuarantineSeconds'>
 }
 
@@ -70,6 +72,7 @@ export async function changeLocked(
     if (changed !== null) {
       const event = { ...byActor(attempt.caller, attempt.origin), orgId: row.id, ...changed }
       await recordAudit(db, deps.makeId, attempt.kind, { ...event, outcome: 'success' })
+      await endLapsedSupport(deps, db, { orgId: row.id }, attempt.origin.requestId)
     }
     return presentOrganization(await getOrganization(db, row.id), standing)
   })

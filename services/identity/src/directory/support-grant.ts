@@ -53,18 +53,18 @@ export async function getSupportGrant(db: IdentityDb, id: string): Promise<Suppo
   return row
 }
 
-/** Puts a step down for the organization to see; `by` is null where it came about by itself. */
+/** Puts a step down for the organization to see; it has a request alone where it came about by itself. */
 export function recordSupport(
   deps: Pick<Deps, 'makeId'>,
   db: IdentityDb,
   kind: SupportEvent,
   row: SupportGrantRow,
-  by: { readonly actor: Actor; readonly origin: Origin } | null,
+  by: { readonly actor: Actor; readonly origin: Origin } | { readonly requestId: string },
 ): Promise<void> {
   const { id: grant, role, duration_seconds: seconds, ended_reason: reason } = row
   return recordAudit(db, deps.makeId, kind, {
     outcome: 'success',
-    ...(by === null ? { requestId: 'support' } : byActor(by.actor, by.origin)),
+    ...('actor' in by ? byActor(by.actor, by.origin) : by),
     orgId: row.org_id,
     region: row.region,
     details: { grant, role, seconds, ...(reason === null ? {} : { reason }) },

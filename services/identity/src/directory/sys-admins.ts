@@ -24,6 +24,7 @@ import { findUserByEmail, insertUserIfAbsent, lockUser } from '../store/users.ts
 import { requireActingSysAdmin } from './acting-sys-admin.ts'
 import { answerOnce } from './answer-once.ts'
 import { type Actor, byActor } from './by-actor.ts'
+import { endLapsedSupport } from './end-overdue-support.ts'
 import { instantOf } from './instant.ts'
 import { refusalOfLoss } from './refusal-of-loss.ts'
 
@@ -90,6 +91,7 @@ export async function dismiss(deps: SysAdminDeps, actor: Actor, id: string, orig
       const account = await lockUser(db, id)
       if (account === undefined || !(await dismissSysAdmin(db, id))) throw new Refusal('not_found', 'no such sys-admin')
       const ended = await endEverySession(deps, db, { id, email: account.email })
+      await endLapsedSupport(deps, db, { requestedBy: id }, origin.requestId)
       const details = { ...event.details, sessions_ended: ended }
       await recordAudit(db, deps.makeId, 'sys_admin.dismissed', { ...event, details, outcome: 'success' })
       const who = account.email ?? id

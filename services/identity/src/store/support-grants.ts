@@ -157,9 +157,8 @@ export async function endSupportGrant(db: IdentityDb, id: string, by: string, re
 }
 
 // In the order of their ids, as everything that locks several of them.
-const END_OVERDUE: Statement = {
-  name: 'end_overdue_support_grants',
-  text: `UPDATE support_grant e SET status = 'ended', ended_at = f.now, ended_reason = f.reason
+const endLapsed = (which: string, how: string) => `UPDATE support_grant e
+    SET status = 'ended', ended_at = f.now, ended_reason = f.reason
     FROM (SELECT g.id, t.now, CASE
           WHEN u.status <> 'active' OR u.platform_role IS DISTINCT FROM 'sys_admin' THEN 'requester_gone'
           WHEN o.status NOT IN ('active', 'maintenance') OR x.status <> 'active' THEN 'organization_closed'
@@ -167,17 +166,41 @@ const END_OVERDUE: Statement = {
         FROM (SELECT meridian_now() AS now) t, support_grant g
         JOIN user_account u ON u.id = g.requested_by JOIN organization o ON o.id = g.org_id
         JOIN organization_region x ON x.org_id = g.org_id AND x.region = g.region
-        WHERE g.status IN ('requested', 'approved') AND (${IS_EXPIRED}
+        WHERE ${which} AND g.status IN ('requested', 'approved') AND (${IS_EXPIRED}
           OR u.status <> 'active' OR u.platform_role IS DISTINCT FROM 'sys_admin'
           OR o.status NOT IN ('active', 'maintenance') OR x.status <> 'active')
-        ORDER BY g.id LIMIT $1::integer FOR UPDATE OF g SKIP LOCKED) f
-    WHERE e.id = f.id RETURNING e.id::text`,
+        ORDER BY g.id ${how}) f
+    WHERE e.id = f.id RETURNING e.id::text`
+
+const END_OVERDUE: Statement = {
+  name: 'end_overdue_support_grants',
+  text: endLapsed('true', 'LIMIT $1::integer FOR UPDATE OF g SKIP LOCKED'),
 }
+const END_LAPSED_OF_REQUESTER: Statement = {
+  name: 'end_lapsed_support_grants_of_requester',
+  text: endLapsed('g.requested_by = $1::uuid', 'FOR UPDATE OF g'),
+}
+const END_LAPSED_OF_ORGANIZATION: Statement = {
+  name: 'end_lapsed_support_grants_of_organization',
+  text: endLapsed('g.org_id = $1::uuid', 'FOR UPDATE OF g'),
+}
+
+const endedSchema = z.object({ id: z.string() })
 
 /** Ends, in a batch, what nobody had to end: see the reasons. Resolves to the ids. */
 export async function endOverdueSupportGrants(db: IdentityDb, limit: number): Promise<readonly string[]> {
-  const rows = await db.sql(END_OVERDUE, [limit])
-  return rows.map((row) => z.object({ id: z.string() }).parse(row).id)
+  return (await db.sql(END_OVERDUE, [limit])).map((row) => endedSchema.parse(row).id)
+}
+
+export type SupportParty = { readonly requestedBy: string } | { readonly orgId: string }
+
+/** The same of one party, whole: whoever is using such a grant is waited for. Resolves to the ids. */
+export async function endLapsedSupportGrants(db: IdentityDb, party: SupportParty): Promise<readonly string[]> {
+  const rows =
+    'orgId' in party
+      ? await db.sql(END_LAPSED_OF_ORGANIZATION, [party.orgId])
+      : await db.sql(END_LAPSED_OF_REQUESTER, [party.requestedBy])
+  return rows.map((row) => endedSchema.parse(row).id)
 }
 
 const LIST_MANAGERS: Statement = {
