@@ -121,6 +121,7 @@ t.test('orders', async (t) => {
       { report: { ...NOTHING, more: 1 } },
       { report: { ...NOTHING, differing: 2_147_483_648 } },
       { report: { ...NOTHING, error: '\u001b[2J' } },
+      { report: { ...NOTHING, error: '\ud800' } },
       { report: { ...NOTHING, named: [{ ...row, id: 'a\nb' }] } },
     ])
       t.equal((await say(id, wrong as never)).status, 400)

@@ -156,6 +156,9 @@ t.test('reports', async (t) => {
         { usage: [{ org_id: org, day, requests: 10_000_000_001, refused: 0 }] },
         { build: '\u001b[2J' },
         { build: 'a\u202eb' },
+        { build: '\ud800' },
+        { cursor: 'a\udc00' },
+        { kids: ['\0'] },
       ])
         t.equal((await sendReport(identity, 'in', wrong)).status, 400, JSON.stringify(wrong))
       const most = { parked: 2_147_483_647, held: { ...held, users: 2_147_483_647 } }

@@ -79,7 +79,7 @@ await onPostgresql(
     const rebuilt = followerOf(identity, 'in', 'rebuilt')
     await rebuilt.rebuild()
     const { cursor: surveyed } = await rebuilt.digests()
-    t.equal(rebuilt.held.get(`user/${other}`)?.state?.['name'], 'Renamed', 'a list has all that is committed')
+    t.match(statesOf(rebuilt.held)[`user/${other}`], { name: 'Renamed' }, 'a list has all that is committed')
     const { entries } = await rebuilt.ask(rebuilt.cursor())
     t.strictSame(entries, [], 'and nothing after it can be told yet')
     await early.query('COMMIT')

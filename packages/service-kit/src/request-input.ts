@@ -1,7 +1,7 @@
 import type { ProblemDetails } from '@meridian/protocol/problem'
 import type { z } from 'zod'
-import { hasNullCharacter } from './null-character.ts'
 import { Problem } from './problem.ts'
+import { isStorable } from './storable-text.ts'
 
 /**
  * Parses what a caller sent; throws the Problem `invalid_request` that names each wrong field. Only this makes a
@@ -10,8 +10,8 @@ import { Problem } from './problem.ts'
 export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
   const parsed = schema.safeParse(input)
   if (parsed.success) {
-    if (!hasNullCharacter(parsed.data)) return parsed.data
-    throw new Problem('invalid_request', { detail: 'A text has a null character' })
+    if (isStorable(parsed.data)) return parsed.data
+    throw new Problem('invalid_request', { detail: 'A text has a null character, or half of a surrogate pair' })
   }
   throw new Problem('invalid_request', { errors: fieldErrorsOf(parsed.error), cause: parsed.error })
 }

@@ -1,4 +1,4 @@
-import { hasNullCharacter } from '@meridian/service-kit/null-character'
+import { isStorable } from '@meridian/service-kit/storable-text'
 import type { FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { Refusal } from '../refusal.ts'
@@ -8,7 +8,7 @@ import { Refusal } from '../refusal.ts'
  * RFC 6749 §3.1 wants; unknown ones are dropped. The refusal names the parameter and never quotes it.
  */
 export function parseForm<S extends z.ZodType>(schema: S, request: FastifyRequest): z.output<S> {
-  if (hasNullCharacter(request.body)) throw new Refusal('invalid_request', 'a null character')
+  if (!isStorable(request.body)) throw new Refusal('invalid_request', 'a null character, or half of a surrogate pair')
   const parsed = schema.safeParse(request.body ?? {})
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
