@@ -69,7 +69,7 @@ export async function writeInvitation(
   const { invitationTtlSeconds: ttlSeconds, invitationResendSeconds: resendSeconds } = deps.settings
   const invitation = { id: deps.makeId(), orgId: standing.org_id, email, invitedBy: actor.userId, roles }
   const invited = await invite(db, { ...invitation, ttlSeconds, resendSeconds })
-  if (invited.mail_is_due) await mailInvitation(deps, db, email, standing.name)
+  if (invited.mail_is_due) await mailInvitation(deps, db, { id: invited.id, email, orgName: standing.name })
   await recordAudit(db, deps.makeId, kind, {
     ...byActor(actor, cause),
     outcome: 'success',
@@ -80,7 +80,11 @@ export async function writeInvitation(
 }
 
 /** The mail carries nothing that opens anything: whoever signs in with the address finds the invitation there. */
-async function mailInvitation(deps: InvitingDeps, db: IdentityDb, email: string, orgName: string): Promise<void> {
+async function mailInvitation(
+  deps: InvitingDeps,
+  db: IdentityDb,
+  { id: invitationId, email, orgName }: { readonly id: string; readonly email: string; readonly orgName: string },
+): Promise<void> {
   const { issuer, invitationTtlSeconds: ttlSeconds, invitationMailsPerDay } = deps.settings
   const mail = { kind: 'invitation', to: email, orgName, adviceUrl: `${issuer}/invitations` } as const
   const queued = {
@@ -89,6 +93,7 @@ async function mailInvitation(deps: InvitingDeps, db: IdentityDb, email: string,
     contactMac: contactMac(deps.secrets, email),
     sealedMail: sealMail(deps.secrets, mail, deps.randomBytes),
     ttlSeconds,
+    invitationId,
   }
   await queueInvitationMail(db, queued, invitationMailsPerDay)
 }

@@ -3,7 +3,7 @@
 // The worker keeps its own pace and is never woken by a request, so no answer's time tells whether mail went out.
 import type { Logger } from '@meridian/service-kit/logger'
 import type { Secrets } from '../secrets/secrets.ts'
-import { claimMail, expireMail, noteMailError, settleMail } from '../store/mail-outbox.ts'
+import { claimMail, giveUpMail, noteMailError, settleMail } from '../store/mail-outbox.ts'
 import type { IdentityDb } from '../store/open-store.ts'
 import type { RenderedMail } from './message.ts'
 import { openMail } from './sealed-mail.ts'
@@ -26,7 +26,8 @@ export type OutboxOptions = {
 /** Sends what is due, once through. Resolves to how many mails it took up. */
 export async function drainOutbox(options: OutboxOptions): Promise<number> {
   const { db, log } = options
-  const expired = await expireMail(db)
+  const { overtaken, expired } = await giveUpMail(db)
+  if (overtaken > 0) log.info({ overtaken }, 'mail was not sent: a newer code or the end of an invitation overtook it')
   if (expired > 0) log.warn({ expired }, 'mail expired before it could be sent')
   const claimed = await claimMail(db, BATCH_MAILS)
   await Promise.all(claimed.map((mail) => deliver(options, mail)))

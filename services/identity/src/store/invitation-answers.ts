@@ -123,6 +123,11 @@ export async function insertInvitedUser(
   return row === undefined ? undefined : { email: z.object({ email: z.string() }).parse(row).email, isNew }
 }
 
+/** This invitation, if it is still to be answered; SQL that takes further conditions. */
+export function liveInvitation(id: string): string {
+  return `SELECT i.id FROM ${CLOCK}, invitation i, organization o WHERE i.id = ${id} AND ${LIVE}`
+}
+
 /** An invitation to an address that is still to be answered; SQL that takes further conditions. */
 export function liveInvitationTo(email: string): string {
   return `SELECT i.id FROM ${CLOCK}, invitation i, organization o WHERE i.email = ${email} AND ${LIVE}`

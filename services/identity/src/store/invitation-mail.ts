@@ -19,13 +19,17 @@ const QUEUE: Statement = {
       sendsPerDay: '$6::integer',
       failuresBeforeSlow: '1',
     })}
-    INSERT INTO mail_outbox (id, kind, contact_mac, sealed_mail, status, created_at, next_attempt_at, expires_at)
-    SELECT $1::uuid, $2::text, $3::bytea, $4::bytea,
+    INSERT INTO mail_outbox
+      (id, kind, contact_mac, sealed_mail, invitation_id, status, created_at, next_attempt_at, expires_at)
+    SELECT $1::uuid, $2::text, $3::bytea, $4::bytea, $7::uuid,
       CASE WHEN EXISTS (SELECT FROM allowed) THEN 'pending' ELSE 'suppressed' END,
       t.now, t.now, t.now + make_interval(secs => $5::integer) FROM t`,
 }
 
-/** Queues the mail; one beyond what the address may be sent in a day is written down and stays here. */
-export async function queueInvitationMail(db: IdentityDb, mail: QueuedMail, mailsPerDay: number): Promise<void> {
-  await db.sql(QUEUE, [mail.id, mail.kind, mail.contactMac, mail.sealedMail, mail.ttlSeconds, mailsPerDay])
+export type InvitationMail = QueuedMail & { readonly invitationId: string }
+
+/** Queues the mail, for as long as the invitation waits; one beyond what the address may be sent in a day is written down and stays here. */
+export async function queueInvitationMail(db: IdentityDb, mail: InvitationMail, mailsPerDay: number): Promise<void> {
+  const { id, kind, contactMac, sealedMail, ttlSeconds, invitationId } = mail
+  await db.sql(QUEUE, [id, kind, contactMac, sealedMail, ttlSeconds, mailsPerDay, invitationId])
 }

@@ -1,5 +1,6 @@
 import type { Statement } from '@meridian/database/database'
 import { z } from 'zod'
+import { liveInvitation } from './invitation-answers.ts'
 import type { IdentityDb } from './open-store.ts'
 
 const QUEUE_MAIL: Statement = {
@@ -21,8 +22,13 @@ export async function queueMail(db: IdentityDb, mail: QueuedMail): Promise<void>
 }
 
 /** A sign-in code's mail has the id of its challenge: once a newer code took its place, it is of no use any more. */
-const SUPERSEDED = `m.kind = 'sign_in_code' AND NOT EXISTS (
+const IS_OLDER_CODE = `m.kind = 'sign_in_code' AND NOT EXISTS (
   SELECT FROM contact_budget b WHERE b.contact_mac = m.contact_mac AND b.live_challenge_id = m.id)`
+
+/** The invitation that it tells of was answered or taken back, has expired, or its organization has closed. */
+const IS_OF_DEAD_INVITATION = `m.invitation_id IS NOT NULL AND NOT EXISTS (${liveInvitation('m.invitation_id')})`
+
+const IS_OVERTAKEN = `(${IS_OLDER_CODE} OR ${IS_OF_DEAD_INVITATION})`
 
 // A row is claimed by moving its next attempt ahead: a worker that dies gives it back when that time comes.
 const CLAIM_MAIL: Statement = {
@@ -32,7 +38,7 @@ const CLAIM_MAIL: Statement = {
     WHERE id IN (
       SELECT m.id FROM mail_outbox m
       WHERE m.status = 'pending' AND m.next_attempt_at <= meridian_now() AND m.expires_at > meridian_now()
-        AND NOT (${SUPERSEDED})
+        AND NOT ${IS_OVERTAKEN}
       ORDER BY m.created_at DESC LIMIT $1::integer FOR UPDATE SKIP LOCKED)
     RETURNING id::text, kind, sealed_mail`,
 }
@@ -80,17 +86,19 @@ const EXPIRE_MAIL: Statement = {
     RETURNING id::text, status`,
 }
 
-const DROP_SUPERSEDED: Statement = {
-  name: 'drop_superseded_mail',
+const DROP_OVERTAKEN: Statement = {
+  name: 'drop_overtaken_mail',
   text: `UPDATE mail_outbox SET status = 'expired', settled_at = meridian_now(), sealed_mail = NULL
-    WHERE id IN (SELECT m.id FROM mail_outbox m WHERE m.status = 'pending' AND ${SUPERSEDED}
+    WHERE id IN (SELECT m.id FROM mail_outbox m WHERE m.status = 'pending' AND ${IS_OVERTAKEN}
       LIMIT 500 FOR UPDATE OF m SKIP LOCKED)
     RETURNING id::text`,
 }
 
-/** Gives up what came too late, and erases what suppressed mails said. Resolves to how many were given up unsent. */
-export async function expireMail(db: IdentityDb): Promise<number> {
-  const superseded = await db.sql(DROP_SUPERSEDED, [])
+export type UnsentMail = { readonly overtaken: number; readonly expired: number }
+
+/** Gives up what is of no use any more and what came too late, and erases what suppressed mails said. */
+export async function giveUpMail(db: IdentityDb): Promise<UnsentMail> {
+  const overtaken = await db.sql(DROP_OVERTAKEN, [])
   const rows = await db.sql(EXPIRE_MAIL, [])
-  return superseded.length + rows.filter((row) => row['status'] === 'expired').length
+  return { overtaken: overtaken.length, expired: rows.filter((row) => row['status'] === 'expired').length }
 }
