@@ -1,11 +1,11 @@
 // The revocation lane as the centre keeps it (SECURITY 1.6 A64, 1.7 A75, 1.9 A88): nothing is lost and nothing waits,
 // whatever transactions are open meanwhile and however late they commit.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Revocation } from '@meridian/protocol/revocations'
+import { type Revocation, revocationQuerySchema } from '@meridian/protocol/revocations'
 import fc from 'fast-check'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { formatCursor, type LaneCursor, parseCursor } from '../../services/identity/src/feed/lane-cursor.ts'
+import { formatCursor, keepable, type LaneCursor, parseCursor } from '../../services/identity/src/feed/lane-cursor.ts'
 import { PAGE_ROWS } from '../../services/identity/src/feed/revocation-lane.ts'
 import { createWaiters } from '../../services/identity/src/feed/waiters.ts'
 import { raiseEpoch } from '../../services/identity/src/store/deployment.ts'
@@ -121,6 +121,9 @@ await eachEngine(t, 'everything is told to whoever comes without a cursor that i
   }
   const ahead = await readRound(lane, forge(identity, cursor, { seen: '900000000:900000000:' }))
   t.ok(ahead.full, 'a cursor of a database that had come further than this one')
+  const until = '900000000:900000000:'
+  const within = forge(identity, cursor, { round: { until, full: false, after: { xid: '1', seq: '1' } } })
+  t.ok((await readRound(lane, within)).full, 'or that would have come further by the end of its round')
   t.ok(
     (await readRound(lane, forge(identity, cursor, { era: '1 1' }))).full,
     'or of the database server before it was restarted',
@@ -160,6 +163,21 @@ await eachEngine(t, 'everything is told to whoever comes without a cursor that i
   const { cursor: last } = await readRound(lane)
   await raiseEpoch(identity.db)
   t.ok((await readRound(lane, last)).full, 'after a restore')
+})
+
+t.test('a snapshot of many open transactions forgets which they are, and a cursor stays one to ask with', async (t) => {
+  const open = Array.from({ length: 300 }, (_, n) => 1_000_000_000 + n * 2)
+  const snapshot = (count: number) => `1000000000:1000000600:${open.slice(0, count).join(',')}`
+  t.equal(keepable(snapshot(20)), snapshot(20))
+  t.equal(keepable(snapshot(300)), '1000000000:1000000000:')
+  const secrets = makeSecrets()
+  const longest = snapshot(88)
+  t.equal(keepable(longest), longest)
+  const round = { until: longest, full: true, after: { org: '01930000-0000-7000-8000-000000000001' } }
+  const read = { era: '9'.repeat(80), at: 1_795_281_494.630_123, seen: longest, round }
+  const cursor = formatCursor(secrets, 'in', read)
+  t.strictSame(parseCursor(secrets, 'in', cursor), read)
+  t.ok(revocationQuerySchema.safeParse({ after: cursor }).success, `${cursor.length} characters`)
 })
 
 await eachEngine(

@@ -189,6 +189,36 @@ await onPostgresql(t, 'what is being applied while somebody is erased does not c
   t.strictSame(await rowsWith(database, 'Lin'), [])
 })
 
+await onPostgresql(t, 'what is put aside while somebody is erased does not come after it', async (t, makePlace) => {
+  const world = await startDirectoryWorld(t, makePlace)
+  const { database, follow } = await world.startRegion(await makePlace('region'))
+  await follow()
+  const { sub } = await world.membershipOf(LIN)
+  const put = Promise.withResolvers<void>()
+  const proceed = Promise.withResolvers<void>()
+  const puttingAside = database.begin(
+    async (db) => {
+      const state = { name: 'Lin, late' }
+      const entry = { kind: 'user', id: String(sub), epoch: 1, revision: 1, state, reason: 'x', generation: 1 }
+      await db.prisma.replicaParked.create({ data: entry })
+      put.resolve()
+      await proceed.promise
+    },
+    { timeoutMs: 10_000 },
+  )
+  await put.promise
+  const erasing = entomb(database, { kind: 'user', subjectId: String(sub) })
+  await Promise.race([erasing, untilSomebodyWaits(database)])
+  proceed.resolve()
+  await Promise.all([puttingAside, erasing])
+  t.strictSame(await rowsWith(database, 'Lin, late'), [])
+})
+
+async function untilSomebodyWaits(database: RegionDatabase): Promise<void> {
+  const text = `SELECT 1 AS one FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+  while ((await database.sql({ name: 'somebody_waits', text }, [])).length === 0);
+}
+
 await onPostgresql(t, 'who is taken from a token while they are erased is not left behind', async (t, makePlace) => {
   const world = await startDirectoryWorld(t, makePlace)
   const place = await makePlace('region')
