@@ -102,6 +102,20 @@ t.test('it comes back within seconds, says so once a minute, and never asks with
   t.match(it.log.at(-1), { level: 'info', message: 'the change feed is followed again' })
 })
 
+t.test(
+  'after a start and after a failure it asks without waiting, so that it knows at once how old its news are',
+  async (t) => {
+    const { it } = await setUp(2)
+    await it.follower.refresh()
+    await it.follower.refresh()
+    it.faults.loseAnswer = true
+    await it.follower.refresh()
+    await it.follower.refresh()
+    await it.follower.refresh()
+    t.strictSame(it.askedToWait, [0, 20, 20, 0, 20])
+  },
+)
+
 t.test('a centre that is busy is asked when it said, and nobody is told', async (t) => {
   const { it } = await setUp(2)
   await it.catchUp()

@@ -37,6 +37,7 @@ function makeProcess(database: ReplicaDatabase, centre: FeedCentre, onChanges: R
   }
   const askedLimits: number[] = []
   const askedFrom: (string | null)[] = []
+  const askedToWait: number[] = []
   let lastPage: Awaited<ReturnType<FeedLoaders['loadChanges']>> | null = null
   /** What can happen to an answer on its way. */
   async function carry<Answer>(answer: Answer): Promise<Answer> {
@@ -53,6 +54,7 @@ function makeProcess(database: ReplicaDatabase, centre: FeedCentre, onChanges: R
   const loaders: FeedLoaders = {
     loadChanges: async (after, waitSeconds, signal) => {
       askedFrom.push(after)
+      askedToWait.push(waitSeconds)
       if (faults.losePlace) throw new CursorGone()
       if (faults.repeatAnswer && lastPage !== null) {
         faults.repeatAnswer = false
@@ -93,6 +95,7 @@ function makeProcess(database: ReplicaDatabase, centre: FeedCentre, onChanges: R
     askedLimits,
     /** The places that it asked for changes from. */
     askedFrom,
+    askedToWait,
     /** Whatever it has been asked to do, step by step. */
     settle: async <Result>(asked: Promise<Result>): Promise<Result> => {
       let isSettled = false

@@ -231,8 +231,10 @@ export function createFeedFollower(options: FeedFollowerOptions): FeedFollower {
   async function poll(held: Place, stopping: AbortSignal): Promise<number> {
     const askedAtMs = nowMs()
     const interrupted = interruption.signal
+    // Waiting for news would leave it unknown for as long whether there are any.
+    const waitSeconds = caughtUpAtMs === null || warnedAtMs !== null ? 0 : WAIT_SECONDS
     try {
-      const page = await followOn(held, WAIT_SECONDS, AbortSignal.any([stopping, interrupted]))
+      const page = await followOn(held, waitSeconds, AbortSignal.any([stopping, interrupted]))
       heal()
       if (page === null) return rejoinPauseSince(askedAtMs)
       if (page.orders.length > 0) options.onOrders?.(page.orders)
