@@ -123,6 +123,7 @@ async function play(database: ReplicaDatabase, begin: number, story: readonly Ha
         restoreRegion = await backUp(database)
         return
       case 'restoreRegion':
+        for (const it of processes) it.forgetAnswers()
         return restoreRegion()
       case 'olderBuild':
         await database.query(`INSERT INTO replica_parked SELECT kind, id, epoch, revision, state, 'unknown kind', generation

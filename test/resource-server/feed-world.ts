@@ -93,6 +93,10 @@ function makeProcess(database: ReplicaDatabase, centre: FeedCentre, onChanges: R
     log,
     delays,
     askedLimits,
+    /** An answer comes to the question that it was given to: none from before the region was restored comes after. */
+    forgetAnswers: () => {
+      lastPage = null
+    },
     /** The places that it asked for changes from. */
     askedFrom,
     askedToWait,
