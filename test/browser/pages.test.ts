@@ -6,6 +6,7 @@ import t from 'tap'
 import type { Frame, Page } from '../../services/identity/src/pages/page.ts'
 import { everyPage, ORDINARY, PLAIN_FRAME } from '../pages/every-page.ts'
 import { locateChromium } from '../support/chromium.ts'
+import { axeOptions } from './axe-options.ts'
 import { launchChromium } from './launch.ts'
 import { type PageServer, servePages } from './page-server.ts'
 
@@ -97,7 +98,11 @@ async function testInChromium(path: string): Promise<void> {
         for (const name of names) {
           await visit(name)
           await tab.addScriptTag({ content: axe.source })
-          t.strictSame(await axeFaults(tab), [], `${colorScheme}, ${frame.brand ? 'branded' : 'plain'}: ${name}`)
+          t.strictSame(
+            await axeFaults(tab, colorScheme),
+            [],
+            `${colorScheme}, ${frame.brand ? 'branded' : 'plain'}: ${name}`,
+          )
         }
       }
       await close()
@@ -320,15 +325,15 @@ async function unseenStops(tab: Tab): Promise<string[]> {
 }
 
 /** What axe is sure of, and every contrast that it could not measure. */
-function axeFaults(tab: Tab): Promise<string[]> {
-  return tab.evaluate(async () => {
+function axeFaults(tab: Tab, colorScheme: 'light' | 'dark'): Promise<string[]> {
+  return tab.evaluate(async (options) => {
     type Finding = { id: string; nodes: { html: string; failureSummary?: string }[] }
-    type Axe = { run(): Promise<{ violations: Finding[]; incomplete: Finding[] }> }
+    type Axe = { run(options: object): Promise<{ violations: Finding[]; incomplete: Finding[] }> }
     const injected = globalThis as unknown as { axe: Axe }
-    const { violations, incomplete } = await injected.axe.run()
+    const { violations, incomplete } = await injected.axe.run(options)
     const unsure = incomplete.filter(({ id }) => id === 'color-contrast')
     return [...violations, ...unsure].flatMap(({ id, nodes }) =>
       nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 100)} ${failureSummary ?? ''}`),
     )
-  })
+  }, axeOptions(colorScheme))
 }

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { readCommandLine } from '../../services/identity/src/cli/command-line.ts'
 import { COMMANDS, type CommandName, commandOf, runCommand } from '../../services/identity/src/cli/commands.ts'
 import { createProgress } from '../../services/identity/src/cli/progress-text.ts'
+import { bareEnvironment } from '../support/bare-environment.ts'
 import { dumpOf } from '../support/database-dump.ts'
 import { embeddedPlace, onPostgresql } from '../support/databases.ts'
 import { type IdentityUnderTest, type Instance, makeSysAdmin, signIn, startIdentity } from '../support/identity.ts'
@@ -217,7 +218,7 @@ const appoint = (environment: NodeJS.ProcessEnv, index: number) =>
 await onPostgresql(t, 'of many who appoint a first sys-admin at once, one does', async (t, makePlace) => {
   const place = await makePlace('identity')
   const identity = await startIdentity(t, place, { instances: 2, withPeople: false })
-  const environment = { PATH: process.env['PATH'], DATABASE_URL: place.url, DATA_FOLDER: t.testdir() }
+  const environment = { ...bareEnvironment, DATABASE_URL: place.url, DATA_FOLDER: t.testdir() }
   const calls = Array.from({ length: 16 }, (_, index) => async ({ deps }: Instance) => {
     const person = { email: `root${index}@new.test`, name: 'Root' }
     return runCommand(deps, 'sys-admin create', person, () => {}).catch((error: Error) => error.message)
@@ -241,7 +242,7 @@ t.test('so it is at a running service, which no address but its own socket takes
   })
   const service = await spawnIdentity(environment)
   t.teardown(() => service.kill())
-  const operator = { PATH: environment['PATH'], DATA_FOLDER: environment['DATA_FOLDER'] }
+  const operator = { ...bareEnvironment, DATA_FOLDER: environment['DATA_FOLDER'] }
   const ran = await Promise.all([1, 2, 3].map((index) => appoint(operator, index)))
   t.strictSame(ran.map(({ code }) => code).sort(), [0, 1, 1])
   t.match(await meridian(operator, 'status'), { code: 0, out: /regions:\n {2}code in · status active/ })

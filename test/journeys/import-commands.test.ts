@@ -8,6 +8,7 @@ import { commandOf, runCommand } from '../../services/identity/src/cli/commands.
 import { applyRegistry } from '../../services/identity/src/directory/registry.ts'
 import { openIdentityStore } from '../../services/identity/src/store/open-store.ts'
 import { readDirectory } from '../directory/import-state.ts'
+import { bareEnvironment } from '../support/bare-environment.ts'
 import { embeddedPlace, onPostgresql, type Place } from '../support/databases.ts'
 import { registry, startIdentity } from '../support/identity.ts'
 import { freePort, identityEnvironment, spawnIdentity } from '../support/identity-process.ts'
@@ -52,7 +53,7 @@ t.test('tables go into the running service line by line; a document goes in wher
   })
   const data = join(folder, 'data')
   const environment = identityEnvironment({ port: await freePort(), smtpPort: await freePort(), dataFolder: data })
-  const operator = { PATH: environment['PATH'], DATA_FOLDER: data }
+  const operator = { ...bareEnvironment, DATA_FOLDER: data }
   const file = (name: string) => join(folder, name)
   const files = ['organizations.csv', 'people.csv', 'more.ndjson'].map(file)
   const service = await spawnIdentity(environment)
@@ -158,7 +159,7 @@ await onPostgresql(t, 'killed on the way and run again, an import ends where it 
   const [killedAt, leftAlone] = [await makePlace('identity'), await makePlace('identity')]
   const killed = await openStore(t, killedAt)
   const whole = await openStore(t, leftAlone)
-  const environment = (place: Place) => ({ PATH: process.env['PATH'], DATABASE_URL: place.url, DATA_FOLDER: folder })
+  const environment = (place: Place) => ({ ...bareEnvironment, DATABASE_URL: place.url, DATA_FOLDER: folder })
   const args = ['import', join(folder, 'all.csv'), '--batch', '50', '--json'] as const
   const count = async (): Promise<number> => {
     const text = 'SELECT (SELECT count(*) FROM user_account) + (SELECT count(*) FROM membership) AS n'

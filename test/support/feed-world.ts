@@ -278,7 +278,6 @@ async function asSupervised<T>(start: () => Promise<T>): Promise<T> {
 const shifted = (clockFile: string): NodeJS.ProcessEnv => ({
   CLOCK_SHIFT_FILE: clockFile,
   NODE_OPTIONS: `--import=${CLOCK}`,
-  ...(process.env['NODE_COMPILE_CACHE'] === undefined ? {} : { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] }),
 })
 
 async function connectTo(url: string): Promise<pg.Client> {

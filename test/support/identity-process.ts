@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { bareEnvironment } from './bare-environment.ts'
 import type { Place } from './databases.ts'
 import { registry } from './identity.ts'
 
@@ -30,7 +31,7 @@ export function identityEnvironment(options: {
   readonly url?: Place['url'] | undefined
 }): NodeJS.ProcessEnv {
   return {
-    PATH: process.env['PATH'],
+    ...bareEnvironment,
     ISSUER: `http://localhost:${options.port}`,
     PORT: String(options.port),
     DATA_FOLDER: options.dataFolder,

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { bareEnvironment } from './bare-environment.ts'
 
 const MAIN = fileURLToPath(new URL('../../services/region/src/main.ts', import.meta.url))
 
@@ -32,7 +33,7 @@ export type RegionProcess = {
 export async function spawnRegion(options: RegionProcessOptions): Promise<RegionProcess> {
   const child = spawn(process.execPath, [MAIN], {
     env: {
-      PATH: process.env['PATH'],
+      ...bareEnvironment,
       REGION_CODE: options.code,
       AUDIENCE: options.audience,
       ISSUER: options.issuer,

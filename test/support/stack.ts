@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { bareEnvironment } from './bare-environment.ts'
 
 export const START = fileURLToPath(new URL('../../infra/local/start.ts', import.meta.url))
 const RUNS = 'Ctrl-C stops everything.'
@@ -53,7 +54,7 @@ export async function dataFolder(t: Test): Promise<string> {
 }
 
 export function startStack(t: Test, args: readonly string[], environment: NodeJS.ProcessEnv = {}): Stack {
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment }
+  const env = { ...bareEnvironment, HOME: process.env['HOME'], ...environment }
   const child = spawn(process.execPath, [START, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text))

@@ -1,7 +1,7 @@
 // The runner's last line is what ran: fixtures with a known outcome go through the real runner, the real tap
 // and the checked-in .taprc.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
@@ -10,6 +10,7 @@ t.setTimeout(300_000)
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const runner = join(root, 'test/support/run.ts')
+const builtPlugins = join(root, '.tap/plugins')
 
 const PASSING = `import t from 'tap'
 t.test('one', async (t) => { t.equal(1, 1); t.ok(true) })
@@ -54,6 +55,9 @@ t.test('slow', async (t) => { console.error('slow has begun'); await new Promise
 function treeOf(t: Test, files: Record<string, string>): string {
   const tree = t.testdir()
   symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
+  // What the run that this is a part of has built takes seconds to build.
+  mkdirSync(join(tree, '.tap'))
+  if (existsSync(builtPlugins)) symlinkSync(builtPlugins, join(tree, '.tap/plugins'))
   copyFileSync(join(root, '.taprc'), join(tree, '.taprc'))
   writeFileSync(join(tree, 'package.json'), '{"type":"module"}')
   for (const [name, text] of Object.entries(files)) {
