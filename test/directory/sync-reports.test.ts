@@ -1,10 +1,12 @@
 // What regions report: kept, measured against the database's clock, and shown to sys-admins as it is.
 import t, { type Test } from 'tap'
 import { readRegionSync } from '../../services/identity/src/directory/region-health.ts'
+import { writeDueCanaries } from '../../services/identity/src/directory/watch-regions.ts'
 import { eachEngine, shiftClock } from '../support/databases.ts'
 import { basic, type IdentityUnderTest, IN, signIn, startIdentity } from '../support/identity.ts'
 import { askAs, orgIdOf, signInToAsk, sysAdminToAsk } from '../support/organizations.ts'
 import { ask, UNHURRIED } from '../support/races.ts'
+import { type Asker, readRound } from '../support/region-lanes.ts'
 import { fetchAll, hearOfRegions, regionReport, sendReport } from '../support/region-reports.ts'
 
 t.setTimeout(150_000)
@@ -286,16 +288,53 @@ t.test('health', async (t) => {
     },
   )
 
-  await eachEngine(t, 'a service that has gone for good does not hold its region back', async (t, place) => {
-    const { identity } = await start(t, place)
+  await eachEngine(t, "another team's service is shown, and decides nothing", async (t, place) => {
+    const { identity, root } = await start(t, place)
+    const second = await secondService(identity, root)
+    t.equal((await second.get('changes')).status, 200)
+    t.equal((await second.report({ revocations_stale_seconds: 61 })).status, 200)
+    t.match(
+      await regionOf(identity, 'in'),
+      { health: 'unreachable', last_seen: null, followers: [{ client_id: 'region-in-2', report: {} }] },
+      'that it is there says nothing of the region',
+    )
     await fetchAll(identity, 'in')
-    await fetchAll(identity, 'in', 'another-service')
     await ask(identity, "UPDATE user_account SET name = 'Ada Two' WHERE email = 'ada@acme.test'")
+    await shiftClock(identity.db, 100)
+    t.equal((await second.report({ revocations_stale_seconds: 61 })).status, 200)
     await shiftClock(identity.db, 120)
     await fetchAll(identity, 'in')
-    t.equal((await regionOf(identity, 'in')).health, 'lagging', 'the other service is behind')
-    await shiftClock(identity.db, 86_500)
-    await fetchAll(identity, 'in')
-    t.equal((await regionOf(identity, 'in')).health, 'healthy')
+    const region = await regionOf(identity, 'in')
+    t.equal(region.health, 'healthy', 'nor that it is behind, or old')
+    t.match(region.followers, [{ client_id: 'region-in', behind_entries: 0 }, { client_id: 'region-in-2' }])
+    t.ok((region.followers[1]?.behind_entries ?? 0) > 0, 'which is to be seen')
+    const lane = {
+      ask: async (after?: string) =>
+        (await second.get(`revocations${after === undefined ? '' : `?after=${encodeURIComponent(after)}`}`)).body,
+    }
+    await writeDueCanaries(identity.deps)
+    const { cursor } = await readRound(lane as Asker)
+    await readRound(lane as Asker, cursor)
+    const [canary] = await ask(identity, "SELECT known_at FROM revocation_canary WHERE region = 'in'")
+    t.strictSame(canary, { known_at: null }, 'nor what revocations it knows')
   })
+
+  await eachEngine(
+    t,
+    'where no client speaks for a region alone, one that has gone for good is forgotten',
+    async (t, place) => {
+      const { identity, root } = await start(t, place)
+      await secondService(identity, root)
+      await ask(identity, "UPDATE client SET source = 'api' WHERE region = 'in'")
+      await fetchAll(identity, 'in')
+      await fetchAll(identity, 'in', 'region-in-2')
+      await ask(identity, "UPDATE user_account SET name = 'Ada Two' WHERE email = 'ada@acme.test'")
+      await shiftClock(identity.db, 120)
+      await fetchAll(identity, 'in')
+      t.equal((await regionOf(identity, 'in')).health, 'lagging', 'the other one is behind')
+      await shiftClock(identity.db, 86_500)
+      await fetchAll(identity, 'in')
+      t.equal((await regionOf(identity, 'in')).health, 'healthy')
+    },
+  )
 })

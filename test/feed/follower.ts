@@ -83,7 +83,7 @@ export function followerOf(identity: Pick<IdentityUnderTest, 'deps'>, region = '
         after = page.next
       }
     },
-    digests: (after?: string): Promise<DigestsPage> => lane.readDigests(region, after),
+    digests: (after?: string): Promise<DigestsPage> => lane.readDigests(who, after),
   }
 }
 

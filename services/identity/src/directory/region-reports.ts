@@ -24,7 +24,7 @@ export async function takeRegionReport(
   // First, and outside: how far the clock is off must not depend on how long the rest takes.
   const saved = await saveRegionReport(deps.db, by, report)
   await withTransaction(deps.db, async (db) => {
-    await markRegionSeen(db, by.region)
+    await markRegionSeen(db, by)
     if (isItsVoice) {
       await replaceRegionKeys(db, by.region, report.kids)
       await saveTenantCounts(db, by.region, tenants)

@@ -12,7 +12,7 @@ import { Refusal } from '../refusal.ts'
 import { readChanges } from '../store/feed-changes.ts'
 import { readDigests } from '../store/feed-digests.ts'
 import { type Follower, noteAnswered, noteRebuilding, noteRefused, noteTold } from '../store/feed-followers.ts'
-import type { FeedPlace, KeyPlace } from '../store/feed-rows.ts'
+import type { KeyPlace } from '../store/feed-rows.ts'
 import { readSnapshot } from '../store/feed-snapshot.ts'
 import { markRegionSeen } from '../store/region-presence.ts'
 import { listOpenOrders } from '../store/sync-orders.ts'
@@ -33,7 +33,7 @@ export interface ChangeLane {
     follower: Follower,
     range: { readonly after: string | undefined; readonly through: string | undefined; readonly limit: number },
   ): Promise<SnapshotPage>
-  readDigests(region: string, after: string | undefined): Promise<DigestsPage>
+  readDigests(follower: Follower, after: string | undefined): Promise<DigestsPage>
 }
 
 type LaneOptions = {
@@ -78,7 +78,7 @@ export function createChangeLane(deps: Pick<Deps, 'db' | 'metrics'>, { waiters, 
     readChanges: async (follower, { after, waitSeconds, limit, signal }) => {
       const cursor = after === undefined ? undefined : parseFeedCursor(after)
       if (after !== undefined && cursor === undefined) throw new Refusal('cursor_gone', 'no cursor of ours')
-      await markRegionSeen(db, follower.region)
+      await markRegionSeen(db, follower)
       const { region, clientId } = follower
       let page = await readPage(follower, cursor, { limit, hasWaited: false })
       const toldOrder = toldOrders.get(region) ?? null
@@ -95,13 +95,12 @@ export function createChangeLane(deps: Pick<Deps, 'db' | 'metrics'>, { waiters, 
     },
 
     readSnapshot: async (follower, { after, through, limit }) => {
-      const { region } = follower
-      await markRegionSeen(db, region)
+      await markRegionSeen(db, follower)
       const range = {
         ...(after === undefined ? {} : { after: keyOf(after) }),
         ...(through === undefined ? {} : { through: keyOf(through) }),
       }
-      const page = await readSnapshot(db, region, { ...range, limit })
+      const page = await readSnapshot(db, follower.region, { ...range, limit })
       if (after === undefined && through === undefined) await noteRebuilding(db, follower, page.last)
       return {
         epoch: page.epoch,
@@ -111,9 +110,14 @@ export function createChangeLane(deps: Pick<Deps, 'db' | 'metrics'>, { waiters, 
       }
     },
 
-    readDigests: async (region, after) => {
-      await markRegionSeen(db, region)
-      const page = await readDigests(db, region, after === undefined ? undefined : keyOf(after), DIGEST_PAGE_RANGES)
+    readDigests: async (follower, after) => {
+      await markRegionSeen(db, follower)
+      const page = await readDigests(
+        db,
+        follower.region,
+        after === undefined ? undefined : keyOf(after),
+        DIGEST_PAGE_RANGES,
+      )
       const isLast = page.ranges.length < DIGEST_PAGE_RANGES || page.ranges.at(-1)?.read !== DIGEST_RANGE_ENTRIES
       const told = page.ranges.length === 0 ? [EMPTY_RANGE] : page.ranges
       const ranges = told.map(({ count, digest, through }, place) => {

@@ -36,18 +36,20 @@ type Round = NonNullable<LaneCursor['round']>
 
 export function createRevocationLane(deps: LaneDeps, waiters: Waiters): RevocationLane {
   return {
-    read: async ({ region, clientId }, { after, waitSeconds, signal }) => {
-      await markRegionSeen(deps.db, region)
+    read: async (follower, { after, waitSeconds, signal }) => {
+      const { region, clientId } = follower
+      await markRegionSeen(deps.db, follower)
       const cursor = after === undefined ? undefined : parseCursor(deps.secrets, region, after)
-      const page = await readOn(deps, region, cursor)
+      const page = await readOn(deps, follower, cursor)
       if (cursor === undefined || page.full || page.revocations.length > 0 || waitSeconds === 0) return page
       await waiters.wait({ region, seen: cursor.seen }, { clientId, timeoutMs: waitSeconds * 1000, signal })
-      return readOn(deps, region, cursor)
+      return readOn(deps, follower, cursor)
     },
   }
 }
 
-async function readOn(deps: LaneDeps, region: string, cursor: LaneCursor | undefined): Promise<RevocationPage> {
+async function readOn(deps: LaneDeps, follower: Follower, cursor: LaneCursor | undefined): Promise<RevocationPage> {
+  const { region } = follower
   if (cursor === undefined) return readClosed(deps, region)
   const { seen, round } = cursor
   const after = round?.after ?? null
@@ -55,7 +57,7 @@ async function readOn(deps: LaneDeps, region: string, cursor: LaneCursor | undef
   const question = { region, seen, until: round?.until ?? null, after, limit: PAGE_ROWS }
   const { rows, ...moment } = await readRevocationLane(deps.db, question)
   if (!isGood(cursor, moment)) return readClosed(deps, region)
-  await noteCanary(deps, region, seen)
+  await noteCanary(deps, follower, seen)
   const begun = round ?? { until: keepable(moment.snapshot), full: false }
   const at = round === null ? moment.now : cursor.at
   const last = rows.at(-1)
@@ -75,9 +77,9 @@ async function readOn(deps: LaneDeps, region: string, cursor: LaneCursor | undef
 }
 
 /** Whoever asks with a snapshot knows all that is visible in it. */
-async function noteCanary({ db, metrics }: LaneDeps, region: string, seen: string): Promise<void> {
-  const seconds = await noteCanaryKnown(db, region, seen)
-  if (seconds !== undefined) metrics.canary.observe({ region }, seconds)
+async function noteCanary({ db, metrics }: LaneDeps, follower: Follower, seen: string): Promise<void> {
+  const seconds = await noteCanaryKnown(db, follower, seen)
+  if (seconds !== undefined) metrics.canary.observe({ region: follower.region }, seconds)
 }
 
 /** The first part of everything: what is closed now. The rows that are kept come after it. */

@@ -1,4 +1,5 @@
-// How regions are, by what the centre itself knows of them: when they were last here, and what they have not fetched.
+// How regions are, by what the centre itself knows of them: when they were last here, and what they have not fetched. A region
+// is what the client is that speaks for it: services of other teams are listed, and decide nothing.
 import type { Statement } from '@meridian/database/database'
 import { regionCodeSchema } from '@meridian/protocol/ids'
 import {
@@ -10,6 +11,7 @@ import {
 } from '@meridian/protocol/region-report'
 import { z } from 'zod'
 import type { IdentityDb } from './open-store.ts'
+import { voicesOf } from './region-voice.ts'
 
 /** A service that has not been here for so long is none that a region waits for. */
 const FOLLOWER_FORGOTTEN_AFTER = "interval '1 day'"
@@ -20,16 +22,18 @@ const FIRST_AHEAD = `LATERAL (SELECT extract(epoch FROM meridian_now() - c.creat
       AND (c.xid, c.seq) > (coalesce(f.asked_xid, '0'::xid8), coalesce(f.asked_seq, 0))
     ORDER BY c.xid, c.seq LIMIT 1) a`
 
-/** Of region `r`: when any of its services was here last. */
+const VOICES = voicesOf('r.code')
+
+/** Of region `r`: when it was here last. */
 const HEARD_AT = `greatest(r.last_seen,
-    (SELECT max(f.polled_at) FROM feed_follower f WHERE f.region = r.code),
-    (SELECT max(p.reported_at) FROM region_report p WHERE p.region = r.code))`
+    (SELECT max(f.polled_at) FROM feed_follower f WHERE f.region = r.code AND f.client_id IN ${VOICES}),
+    (SELECT max(p.reported_at) FROM region_report p WHERE p.region = r.code AND p.client_id IN ${VOICES}))`
 
 // What nobody follows is behind by all that there is.
-const FOLLOWERS_OF = `(SELECT f.region, f.asked_xid, f.asked_seq FROM feed_follower f
-      WHERE f.region = r.code AND f.polled_at > meridian_now() - ${FOLLOWER_FORGOTTEN_AFTER}
-    UNION ALL SELECT r.code, NULL, NULL WHERE NOT EXISTS (SELECT FROM feed_follower f
-      WHERE f.region = r.code AND f.polled_at > meridian_now() - ${FOLLOWER_FORGOTTEN_AFTER}))`
+const FOLLOWS = `f.region = r.code AND f.client_id IN ${VOICES}
+      AND f.polled_at > meridian_now() - ${FOLLOWER_FORGOTTEN_AFTER}`
+const FOLLOWERS_OF = `(SELECT f.region, f.asked_xid, f.asked_seq FROM feed_follower f WHERE ${FOLLOWS}
+    UNION ALL SELECT r.code, NULL, NULL WHERE NOT EXISTS (SELECT FROM feed_follower f WHERE ${FOLLOWS}))`
 
 const SAYS_SO = ['behind_seconds', 'feed_stale_seconds', 'revocations_stale_seconds']
   .map((name) => `(p.report->>'${name}')::float8 > ${LAGGING_AFTER_SECONDS}`)
@@ -43,7 +47,7 @@ const HEALTH_OF = `CASE
     WHEN coalesce(${HEARD_AT} <= meridian_now() - interval '${UNREACHABLE_AFTER_SECONDS} seconds', true) THEN 'unreachable'
     WHEN EXISTS (SELECT FROM ${FOLLOWERS_OF} f CROSS JOIN ${FIRST_AHEAD}
       WHERE a.behind_seconds > ${LAGGING_AFTER_SECONDS}) THEN 'lagging'
-    WHEN EXISTS (SELECT FROM region_report p WHERE p.region = r.code
+    WHEN EXISTS (SELECT FROM region_report p WHERE p.region = r.code AND p.client_id IN ${VOICES}
       AND p.reported_at > meridian_now() - interval '${UNREACHABLE_AFTER_SECONDS} seconds'
       AND (${SAYS_SO})) THEN 'lagging'
     ELSE 'healthy' END`

@@ -3,8 +3,10 @@
 import type { Statement } from '@meridian/database/database'
 import type { MakeId } from '@meridian/database/uuid-v7'
 import { z } from 'zod'
+import type { Follower } from './feed-followers.ts'
 import type { IdentityDb } from './open-store.ts'
 import { regionHealth } from './region-health.ts'
+import { voicesOf } from './region-voice.ts'
 
 const LOST_AFTER_SECONDS = 60
 
@@ -32,12 +34,20 @@ export async function writeCanaries(db: IdentityDb, makeId: MakeId, everySeconds
 const NOTE: Statement = {
   name: 'note_canary_known',
   text: `UPDATE revocation_canary SET known_at = meridian_now()
-    WHERE region = $1::text AND known_at IS NULL AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot)
+    WHERE region = $1::text AND $3::text IN ${voicesOf('$1::text')} AND known_at IS NULL
+      AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot)
     RETURNING extract(epoch FROM known_at - written_at)::float8 AS seconds`,
 }
 
-/** That a region was told all that is visible in a snapshot. The seconds that its canary took, if that is news. */
-export async function noteCanaryKnown(db: IdentityDb, region: string, seen: string): Promise<number | undefined> {
-  const [row] = await db.sql(NOTE, [region, seen])
+/**
+ * That a client was told all that is visible in a snapshot. The seconds that its region's canary took, if that is news, and
+ * the client speaks for the region.
+ */
+export async function noteCanaryKnown(
+  db: IdentityDb,
+  { region, clientId }: Follower,
+  seen: string,
+): Promise<number | undefined> {
+  const [row] = await db.sql(NOTE, [region, seen, clientId])
   return row === undefined ? undefined : z.object({ seconds: z.number() }).parse(row).seconds
 }

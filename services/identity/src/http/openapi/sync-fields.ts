@@ -45,7 +45,7 @@ export const SYNC_FIELDS: Readonly<Record<string, Field>> = {
     example: 'healthy',
   },
   alarms: { text: 'What should be looked at, in words.', example: [] },
-  last_seen: { text: 'When any of its services was here last; null: never.', example: INSTANT },
+  last_seen: { text: 'When the client that speaks for it was here last; null: never.', example: INSTANT },
   followers: { text: 'Each of its services that follows the feed or reports.' },
   polled_at: { text: 'When it asked for changes last; null: never.', example: INSTANT },
   reported_at: { text: 'When it said so last; null: never.', example: INSTANT },

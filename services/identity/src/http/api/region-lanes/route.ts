@@ -86,9 +86,9 @@ export function regionLanesRoutes(app: FastifyInstance, deps: Deps): void {
   })
 
   app.get('/v1/regions/:code/digests', async (request): Promise<DigestsPage> => {
-    const { region, clientId } = await authenticateFollower(request)
+    const follower = await authenticateFollower(request)
     const { after } = parseInput(digestsQuerySchema, request.query)
-    return readInBulk(clientId, () => changes.readDigests(region, after))
+    return readInBulk(follower.clientId, () => changes.readDigests(follower, after))
   })
 
   app.get('/v1/regions/:code/erasures', async (request): Promise<ErasureOrderPage> => {
