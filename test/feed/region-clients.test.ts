@@ -32,8 +32,18 @@ await eachEngine(t, "another region's client, a token that is over and a client 
     }
     return codes
   }
+  await ask(identity, "INSERT INTO sync_order (id, region, kind) VALUES ($1::uuid, 'us', 'compare')", [ID])
+  await ask(
+    identity,
+    "INSERT INTO erasure_order (id, kind, subject_id, region) VALUES ($1::uuid, 'user', $1::uuid, 'us')",
+    [ID],
+  )
   const each = (code: string) => ROUTES.map(() => code)
-  t.strictSame(await answers('in'), [200, 200, 200, 200, 200, '404 not_found', 200, '404 not_found'])
+  t.strictSame(
+    await answers('in'),
+    [200, 200, 200, 200, 200, '404 not_found', 200, '404 not_found'],
+    "another region's orders",
+  )
   for (const other of ['us', 'mars']) t.strictSame(await answers(other), each('403 access_denied'), other)
   await shiftClock(identity.db, 540)
   t.equal((await answers('in'))[0], 200)
