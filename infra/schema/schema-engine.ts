@@ -31,6 +31,7 @@ const NOT_IN_PRISMA: Readonly<Record<SchemaName, readonly string[]>> = {
     'organization_domain_one_primary',
     'organization_domain_region_idx',
     'organization_domain_check_idx',
+    'organization_domain_over_idx',
     'erasure_order_open_idx',
     'user_account_sys_admin_idx',
     'invitation_settled_email_idx',

@@ -3,6 +3,7 @@
 import t, { type Test } from 'tap'
 import { purgeDeletedOrganizations } from '../../services/identity/src/directory/purge-organizations.ts'
 import { recheckDomains } from '../../services/identity/src/directory/recheck-domains.ts'
+import { purgeExpired } from '../../services/identity/src/store/purge.ts'
 import { eachEngine, embeddedPlace, onPostgresql, type Place } from '../support/databases.ts'
 import type { DnsZone } from '../support/dns-zone.ts'
 import {
@@ -343,6 +344,40 @@ t.test('domains', async (t) => {
     t.equal(await outcomeOf(kept), 'proved', 'a month after the purge')
     t.strictSame(await rows(), [], 'and then nothing is left')
   })
+
+  await eachEngine(
+    t,
+    'what a living organization gave up goes after its quarantine, and no sooner',
+    async (t, place) => {
+      const world = await start(t, await place('identity'))
+      const { identity } = world
+      const giveUp = async (claimed: Reply) =>
+        t.equal((await send(identity, world.ada, 'DELETE', pathOf(claimed))).status, 204)
+      await giveUp(await proved(world, 'given-up.example'))
+      await giveUp(await claim(world, 'claimed.example'))
+      const used = await proved(world, 'used.example')
+      await claim(world, 'waiting.example')
+      const left = async () => {
+        await purgeExpired(identity.db)
+        const rows = await ask(identity, 'SELECT domain FROM organization_domain ORDER BY domain')
+        return rows.map(({ domain }) => domain)
+      }
+      const stay = ['used.example', 'waiting.example']
+      t.strictSame(await left(), ['given-up.example', ...stay], 'one that was never proved is kept from nobody')
+      await wait(world, 30 * DAY - 60)
+      t.strictSame(await left(), ['given-up.example', ...stay])
+      const theirs = await claim(world, 'given-up.example', world.max, 'globex', 'us')
+      publish(world, theirs)
+      t.equal((await verify(identity, theirs, world.max)).status, 409)
+      await wait(world, 60)
+      t.strictSame(await left(), ['given-up.example', ...stay], 'the claim of another is theirs')
+      t.strictSame(await ask(identity, `SELECT FROM organization_domain WHERE status = 'released'`), [])
+      t.equal((await verify(identity, theirs, world.max)).status, 200)
+      t.equal(await statusOf(world, used, world.ada), 'active')
+      const released = `SELECT count(*)::int AS n FROM audit_event WHERE kind = 'domain.released'`
+      t.strictSame(await ask(identity, released), [{ n: 2 }], 'the audit keeps it')
+    },
+  )
 
   await t.test('who is no longer a manager when the answer comes has proved nothing', async (t) => {
     const world = await start(t, await embeddedPlace('identity'))

@@ -16,6 +16,9 @@ const CHANGE_IS_OVER = `created_at < meridian_now() - interval '30 days'
 const INVITATION_IS_OVER = `expires_at < meridian_now() - interval '90 days'
   AND coalesce(settled_at, expires_at) < meridian_now() - interval '90 days'`
 
+/** Given up, and kept from nobody any more: the audit has what it was. */
+const DOMAIN_IS_OVER = `status = 'released' AND coalesce(quarantine_until, released_at) <= meridian_now()`
+
 /** What is over and of no further use: table, key columns, and the condition under which a row may go. */
 const PURGED = [
   // A moment longer than they are good for: an insert that began in time must still find the row.
@@ -36,6 +39,7 @@ const PURGED = [
   ['sign_on_session', 'id', "absolute_expires_at < meridian_now() - interval '30 days'"],
   // As long as a region may have to be told: the longest token and 1 h 5 min.
   ['revocation', 'seq', "created_at < meridian_now() - interval '80 minutes'"],
+  ['organization_domain', 'id', DOMAIN_IS_OVER],
   ['slug_alias', 'slug', "kept_until < meridian_now() - interval '1 day'"],
   ['signing_key', 'kid', "status = 'retired' AND retired_at < meridian_now() - interval '400 days'"],
 ] as const
