@@ -2,6 +2,7 @@
 // of itself makes it neither older nor younger.
 import pg from 'pg'
 import t from 'tap'
+import { orderErasuresAgain } from '../../services/identity/src/directory/erasures.ts'
 import { takeReturn } from '../../services/identity/src/store/feed-followers.ts'
 import { eachEngine, onPostgresql, shiftClock } from '../support/databases.ts'
 import type { IdentityUnderTest } from '../support/identity.ts'
@@ -109,6 +110,23 @@ await onPostgresql(t, 'of two who find at once that something is owed, one has i
   proceed.resolve()
   await first
   t.equal(await second, undefined)
+})
+
+await eachEngine(t, 'what could not be ordered again is owed as before', async (t, makePlace) => {
+  const { identity, sql } = await startSmallDirectory(t, await makePlace('identity'), 34)
+  await followerOf(identity).follow()
+  const order = identity.deps.makeId()
+  await sql(
+    `INSERT INTO erasure_order (id, kind, subject_id, region, acknowledged_at)
+      VALUES ($1::uuid, 'user', $1::uuid, 'in', meridian_now())`,
+    [order],
+  )
+  await sql("UPDATE feed_follower SET owed_since = '-infinity'")
+  await sql('ALTER TABLE erasure_order ADD CONSTRAINT all_done CHECK (acknowledged_at IS NOT NULL)')
+  await t.rejects(orderErasuresAgain(identity.deps, WHO))
+  await sql('ALTER TABLE erasure_order DROP CONSTRAINT all_done')
+  await orderErasuresAgain(identity.deps, WHO)
+  t.strictSame(await sql('SELECT id::text FROM erasure_order WHERE acknowledged_at IS NULL'), [{ id: order }])
 })
 
 /** Until nothing that is committed has yet to be told: transactions of other databases hold it back as well. */
