@@ -129,6 +129,18 @@ t.test('everything comes in pages, is refused page by page, and replaces at the 
   })
 })
 
+t.test('what comes again because it could not be stored is kept once', async (t) => {
+  const { follower, pages, saved, faults } = setUp()
+  pages.push({ full: true, more: true, revocations: [suspended('acme', 2)], cursor: 'p1' })
+  await follower.refresh()
+  for (const isAway of [true, true, false]) {
+    faults.save = isAway
+    pages.push({ full: true, begins: false, revocations: [session('stolen')], cursor: 'p2' })
+    await follower.refresh()
+  }
+  t.strictSame(saved.at(-1)?.revocations, [suspended('acme', 2), session('stolen')])
+})
+
 t.test('an answer that begins anew forgets the one that it interrupts', async (t) => {
   const { follower, pages, saved, verdict } = setUp()
   pages.push({ full: true, more: true, revocations: [suspended('acme', 5)], cursor: 'p1' })

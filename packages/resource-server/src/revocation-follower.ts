@@ -60,7 +60,7 @@ const IDLE_PAUSE_MS = 1_000
 export function createRevocationFollower(options: RevocationFollowerOptions): RevocationFollower {
   const { store, revocations, nowMs, log } = options
   let cursor: string | null = null
-  let everything: Revocation[] = []
+  let everything: readonly Revocation[] = []
   let answeredAtMs: number | null = null
   let savedAtMs = Number.NEGATIVE_INFINITY
   let warnedAtMs: number | null = null
@@ -76,10 +76,12 @@ export function createRevocationFollower(options: RevocationFollowerOptions): Re
     const page = await options.loadPage(cursor, REVOCATION_WAIT_MAX_SECONDS, signal)
     const told = understand(page.revocations, log)
     for (const revocation of told) revocations.apply(revocation)
-    if (page.full) everything = page.begins ? [...told] : [...everything, ...told]
-    if (page.full && !page.more) revocations.replace(everything)
+    const whole = page.full && !page.begins ? [...everything, ...told] : told
+    if (page.full && !page.more) revocations.replace(whole)
     if (!page.more) answeredAtMs = nowMs()
-    await keep(page, told)
+    await keep(page, whole)
+    // Only now: a page that could not be stored comes again.
+    everything = page.full && page.more ? whole : []
     cursor = page.cursor
     heal()
     if (page.more) return 0
@@ -90,8 +92,7 @@ export function createRevocationFollower(options: RevocationFollowerOptions): Re
     // Everything is stored at once: in part it would replace what it does not name yet.
     if (page.full && page.more) return
     if (!page.full && told.length === 0 && nowMs() - savedAtMs < SAVE_CURSOR_EVERY_MS) return
-    await store.save({ revocations: page.full ? everything : told, replaces: page.full, cursor: page.cursor })
-    everything = []
+    await store.save({ revocations: told, replaces: page.full, cursor: page.cursor })
     savedAtMs = nowMs()
   }
 
