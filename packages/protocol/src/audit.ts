@@ -3,7 +3,10 @@ import { z } from 'zod'
 import { orgIdSchema, sessionIdSchema, userIdSchema } from './ids.ts'
 import { nextCursorSchema, pageQuerySchema } from './paging.ts'
 
-const instantSchema = z.iso.datetime({ offset: true })
+/** PostgreSQL knows no year 0000 and no offset of 16 hours or more. */
+const instantSchema = z.iso
+  .datetime({ offset: true })
+  .refine((instant) => !/^0000|[+-](1[6-9]|2\d):\d\d$/.test(instant), 'is no time that can be searched')
 const digestSchema = z.string().regex(/^[0-9a-f]{64}$/)
 
 /** Newest first. `kind` is a kind, or the word before its dot for all of them; `from` is within, `to` is not. */
