@@ -152,6 +152,7 @@ t.test('what cannot be brought in is left out and told with its line; the rest i
   const cases: readonly [record: object, code: string | undefined][] = [
     [org('mars', ['in', 'mars']), 'unknown_region'],
     [org('www', ['in']), 'malformed'],
+    [org('purged-1', ['in']), 'malformed'],
     [org('nowhere', []), 'malformed'],
     [org('initech', ['in'], { colour: 'red' }), 'malformed'],
     [org('closed', ['in']), 'org_closed'],
@@ -188,7 +189,7 @@ t.test('what cannot be brought in is left out and told with its line; the rest i
     )
     t.strictSame([...codes].sort(), [...expected].sort(), isDryRun ? 'a dry run says the same' : 'a run')
     t.match(summary, {
-      organizations: { added: 0, known: 1, refused: 6 },
+      organizations: { added: 0, known: 1, refused: 7 },
       people: { added: 1, known: 1, refused: 3 },
       memberships: { added: 1, known: 2, refused: 11 },
     })

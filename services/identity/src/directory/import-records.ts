@@ -1,14 +1,14 @@
 // What an import takes: one record an organization, a person or a membership, and where it stood, so that whatever is
 // refused can be found. The roles of other systems become ours by a table; a role that is not in it is refused.
 import { emailAddressSchema } from '@meridian/protocol/email-address'
-import { orgSlugSchema, regionCodeSchema } from '@meridian/protocol/ids'
+import { newOrgSlugSchema, orgSlugSchema, regionCodeSchema } from '@meridian/protocol/ids'
 import { displayNameSchema, subscriptionTierSchema } from '@meridian/protocol/orgs'
 import { type Role, roleSchema } from '@meridian/protocol/roles'
 import { z } from 'zod'
 
 const organizationSchema = z.strictObject({
   kind: z.literal('organization'),
-  slug: orgSlugSchema,
+  slug: newOrgSlugSchema,
   name: displayNameSchema,
   primary_contact: z.strictObject({ name: displayNameSchema, email: emailAddressSchema }),
   subscription_tier: subscriptionTierSchema.default('standard'),
