@@ -25,6 +25,7 @@ t.test('every command says what it takes, and takes what it says', async (t) => 
     t.match('help' in all && all.help, `  ${usage}\n      ${summary}`, `${name} is listed`)
     const own = typed(`${name} --help`)
     t.match('help' in own && own.help, `Usage: meridian ${usage}\n`)
+    t.notMatch('help' in own && own.help, /^--[a-z-]+( [A-Z]+)? {2,}/m, `${name}: its options stand in one column`)
     t.ok(usage.startsWith(name))
     if (prepare !== undefined) continue
     const options = [...usage.matchAll(/--([a-z-]+)/g)].map(([, option = '']) =>

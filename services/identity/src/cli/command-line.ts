@@ -48,7 +48,7 @@ function helpOfGroup(group: string | undefined, isAsked: boolean): string {
 
 function helpOf(name: CommandName): string {
   const { usage, summary, details } = commandOf(name)
-  return `Usage: meridian ${usage}\n\n${summary}\n${details === undefined ? '' : `\n${details.trim()}\n`}\n${FOOT}`
+  return `Usage: meridian ${usage}\n\n${summary}\n${details === undefined ? '' : `\n${details.replace(/^\n/, '')}\n`}\n${FOOT}`
 }
 
 function readOptions(name: CommandName, argv: readonly string[]): CommandLine {
