@@ -36,7 +36,7 @@ const READY_POLL_MS = 100
 const READY_TIMEOUT_MS = 120_000
 const STOP_TIMEOUT_MS = 10_000
 /** Everything else that a service reads comes from the stack alone, whatever the shell happens to hold. */
-const INHERITED = ['HOME', 'LANG', 'PATH', 'SYSTEMROOT', 'TEMP', 'TMPDIR', 'TZ']
+const INHERITED = ['HOME', 'LANG', 'NODE_COMPILE_CACHE', 'PATH', 'SYSTEMROOT', 'TEMP', 'TMPDIR', 'TZ']
 
 export async function startService(options: ServiceOptions): Promise<ServiceProcess> {
   const logPath = join(options.logFolder, `${options.name}.log`)

@@ -1,16 +1,13 @@
 // What the tests of packages/database open: one small table, migrated by the package itself, and a generated
 // client that knows nothing of it (raw queries only).
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { cp, mkdir, rename, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { PGlite } from '@electric-sql/pglite'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Database, Db } from '@meridian/database/database'
 import type { EmbeddedOptions } from '@meridian/database/embedded'
 import { type OpenOptions, openDatabase } from '@meridian/database/open-database'
 import type { Test } from 'tap'
 import { PrismaClient } from '../../services/identity/src/store/generated/client.ts'
+import { temporaryFolder } from '../support/data-folder.ts'
 import type { Place } from '../support/databases.ts'
 
 export type CounterDatabase = Database<PrismaClient>
@@ -18,28 +15,6 @@ export type CounterDb = Db<PrismaClient>
 
 export const CREATE_COUNTER = 'CREATE TABLE counter (id integer PRIMARY KEY, value integer NOT NULL);'
 export const FIRST_MIGRATION = '20260101000000_create_counter'
-
-const template = fileURLToPath(new URL('../../node_modules/.cache/meridian-test/empty-folder', import.meta.url))
-
-/** A data folder whose engine has never run a migration. Made once and copied: initdb takes seconds. */
-export async function emptyDataFolder(t: Test): Promise<string> {
-  if (!existsSync(template)) {
-    const draft = `${template}.${process.pid}`
-    await mkdir(dirname(template), { recursive: true })
-    await (await PGlite.create({ dataDir: draft })).close()
-    // Whoever is first wins; the others' is the same.
-    await rename(draft, template).catch(() => rm(draft, { recursive: true }))
-  }
-  const folder = temporaryFolder(t)
-  await cp(template, join(folder, 'pglite'), { recursive: true })
-  return folder
-}
-
-export function temporaryFolder(t: Test): string {
-  const folder = mkdtempSync(join(tmpdir(), 'meridian-database-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
 
 /** Writes migrations in Prisma's folder format, replacing what stands there under the same name. */
 export function writeMigrations(folder: string, scripts: Readonly<Record<string, string>>): string {

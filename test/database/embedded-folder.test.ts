@@ -7,14 +7,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { FolderInUseError, lockFolder } from '@meridian/database/embedded'
 import t, { type Test } from 'tap'
-import {
-  CREATE_COUNTER,
-  emptyDataFolder,
-  FIRST_MIGRATION,
-  openCounterDatabase,
-  temporaryFolder,
-  writeMigrations,
-} from './counters.ts'
+import { emptyDataFolder, temporaryFolder } from '../support/data-folder.ts'
+import { CREATE_COUNTER, FIRST_MIGRATION, openCounterDatabase, writeMigrations } from './counters.ts'
 
 const WRITE_ROWS = fileURLToPath(new URL('write-rows/main.ts', import.meta.url))
 const HOLD_FOLDER = fileURLToPath(new URL('hold-folder/main.ts', import.meta.url))

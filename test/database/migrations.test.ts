@@ -8,14 +8,13 @@ import { MigrationError } from '@meridian/database/migrations'
 import { isDatabaseUnavailable } from '@meridian/service-kit/database-unavailable'
 import pg from 'pg'
 import t, { type Test } from 'tap'
+import { emptyDataFolder, temporaryFolder } from '../support/data-folder.ts'
 import { eachEngine, onPostgresql, type Place } from '../support/databases.ts'
 import {
   type CounterDatabase,
   CREATE_COUNTER,
-  emptyDataFolder,
   FIRST_MIGRATION,
   openCounterDatabase,
-  temporaryFolder,
   writeMigrations,
 } from './counters.ts'
 

@@ -1,15 +1,13 @@
 // SECURITY 2, F16 and F17: killed at any moment and started again, the service has lost nothing that it answered
 // with 200, and nobody is signed out by it.
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createUuidV7 } from '@meridian/database/uuid-v7'
 import t, { type Test } from 'tap'
 import { startMailCatcher } from '../../infra/local/mail-catcher/mail-catcher.ts'
 import { importDirectory } from '../../services/identity/src/directory/import-directory.ts'
 import { applyRegistry } from '../../services/identity/src/directory/registry.ts'
 import { openIdentityStore } from '../../services/identity/src/store/open-store.ts'
+import { emptyDataFolder } from '../support/data-folder.ts'
 import { onPostgresql, type Place } from '../support/databases.ts'
 import { challengeOf, idempotencyKey, people, registry, verifierOf } from '../support/identity.ts'
 import { freePort, type IdentityProcess, identityEnvironment, spawnIdentity } from '../support/identity-process.ts'
@@ -62,7 +60,7 @@ async function signIn(url: string, mailPort: number, email: string): Promise<str
 }
 
 async function survivesKills(t: Test, place: Place, rounds: number): Promise<void> {
-  const dataFolder = await mkdtemp(join(tmpdir(), 'meridian-kill-'))
+  const dataFolder = await emptyDataFolder(t)
   const catcher = await startMailCatcher({ smtpPort: 0, httpPort: 0, log: () => {} })
   const environment = identityEnvironment({
     port: await freePort(),
@@ -78,7 +76,6 @@ async function survivesKills(t: Test, place: Place, rounds: number): Promise<voi
   t.teardown(async () => {
     await service.kill()
     await catcher.stop()
-    await rm(dataFolder, { recursive: true, force: true })
   })
   const { url } = service
   const devices = await Promise.all(

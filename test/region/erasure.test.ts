@@ -5,6 +5,7 @@ import t from 'tap'
 import { entomb } from '../../services/region/src/store/erased-subjects.ts'
 import { withTenant } from '../../services/region/src/store/tenant-transaction.ts'
 import { idOf } from '../resource-server/region-issuer.ts'
+import { emptyDataFolder } from '../support/data-folder.ts'
 import { eachEngine, onPostgresql } from '../support/databases.ts'
 import { type RegionService, startCentre, startRegion } from './region-service.ts'
 
@@ -62,7 +63,7 @@ await eachEngine(
   'a person who is erased is let in no more; what they wrote is their organization’s',
   async (t, makePlace) => {
     const made = await makePlace('region')
-    const place = made.url === undefined ? { embedded: { folder: t.testdir() } } : made
+    const place = made.url === undefined ? { embedded: { folder: await emptyDataFolder(t) } } : made
     const centre = await startCentre(t)
     const region = await startRegion(t, place, { centre })
     const created = await region.as()('POST', '/v1/records', { payload: { title: 'kept' } })

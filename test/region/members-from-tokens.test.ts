@@ -5,6 +5,7 @@ import t from 'tap'
 import { judgeMember } from '../../services/region/src/replica/known-members.ts'
 import type { MembershipFact } from '../../services/region/src/store/memberships.ts'
 import { idOf } from '../resource-server/region-issuer.ts'
+import { emptyDataFolder } from '../support/data-folder.ts'
 import { eachEngine, onPostgresql } from '../support/databases.ts'
 import { startDirectoryWorld } from './directory-world.ts'
 
@@ -158,7 +159,7 @@ await eachEngine(t, 'a look-up that overlaps with a change is not remembered', a
 await eachEngine(t, 'after a restart without the centre the same are let in, and refused', async (t, makePlace) => {
   const world = await startDirectoryWorld(t, makePlace)
   const made = await makePlace('region')
-  const place = made.url === undefined ? { embedded: { folder: t.testdir() } } : made
+  const place = made.url === undefined ? { embedded: { folder: await emptyDataFolder(t) } } : made
   const first = await world.startRegion(place)
   await first.follow()
   const lin = await world.tokenOf(LIN)

@@ -2,6 +2,7 @@ import { regionContextSchema } from '@meridian/protocol/me'
 import { problemSchema } from '@meridian/protocol/problem'
 import t from 'tap'
 import { idOf, makeSigningKey, REGION_US, regionClaims } from '../resource-server/region-issuer.ts'
+import { emptyDataFolder } from '../support/data-folder.ts'
 import { eachEngine, embeddedPlace, onPostgresql } from '../support/databases.ts'
 import { startLink } from './database-link.ts'
 import { CLIENT_SECRET, OTHER_TENANT_HOST, startCentre, startRegion, TENANT_HOST } from './region-service.ts'
@@ -88,7 +89,7 @@ t.test("another region's token, and a token of another organization than the hos
 await eachEngine(t, 'a region serves and restarts while the centre is away', async (t, makePlace) => {
   const centre = await startCentre(t)
   const place = await makePlace('region')
-  const kept = place.embedded === undefined ? place : { embedded: { folder: t.testdir() } }
+  const kept = place.embedded === undefined ? place : { embedded: { folder: await emptyDataFolder(t) } }
   const first = await startRegion(t, kept, { centre })
   const created = await first.as()('POST', '/v1/records', { payload: { title: 'kept' } })
   centre.away = true
