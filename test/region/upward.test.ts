@@ -2,6 +2,7 @@
 // that it carries out.
 import type { SyncProgress } from '@meridian/protocol/sync-orders'
 import t from 'tap'
+import { declareRestored } from '../../services/identity/src/sessions/restored.ts'
 import { holdOrder } from '../../services/region/src/store/order-leases.ts'
 import { idOf } from '../resource-server/region-issuer.ts'
 import { eachEngine, embeddedPlace, onPostgresql } from '../support/databases.ts'
@@ -9,6 +10,8 @@ import { startDirectoryWorld } from './directory-world.ts'
 import { startCentre, startRegion } from './region-service.ts'
 
 const ADA = { email: 'ada@acme.test' }
+/** A UUIDv7 of a number `n`. */
+const MADE_ID = "('01930000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid"
 const DAY = new Date().toISOString().slice(0, 10)
 
 await eachEngine(t, 'the centre is told how a region stands', async (t, makePlace) => {
@@ -62,6 +65,13 @@ await eachEngine(t, 'the centre is told how a region stands', async (t, makePlac
   await deps.stateReporter.refresh()
   t.strictSame(await used(), [{ day: DAY, requests: 5, refused: 1 }])
   t.strictSame(await counts(), [{ members: 1, records: 4 }])
+
+  for (const table of ['usage_daily', 'tenant_report']) await world.change(`DELETE FROM ${table}`)
+  await declareRestored(world.identity.deps, false)
+  await follow()
+  await deps.stateReporter.refresh()
+  t.strictSame(await used(), [{ day: DAY, requests: 5, refused: 1 }], 'a centre that was restored is told again')
+  t.strictSame(await counts(), [{ members: 1, records: 4 }])
 })
 
 t.test('only what has changed is told, and again where the centre did not take it', async (t) => {
@@ -85,6 +95,46 @@ t.test('only what has changed is told, and again where the centre did not take i
   await deps.usage.flush()
   await deps.stateReporter.refresh()
   t.match(centre.reports[0], { tenants: [{ records: 1 }], usage: [{ requests: 2 }] })
+})
+
+t.test('a centre that was restored is told everything again, some at a time, and once', async (t) => {
+  const centre = await startCentre(t)
+  const organization = { slug: 'acme', name: 'Acme', status: 'active', subscription_tier: 'free', settings: {} }
+  centre.feed = [{ kind: 'organization', id: idOf('acme'), state: organization }]
+  const { deps, follow } = await startRegion(t, await embeddedPlace('region'), { centre })
+  await follow()
+  const report = async () => {
+    await deps.stateReporter.refresh()
+    const { tenants = [], usage = [] } = centre.reports[0] ?? {}
+    return { tenants: tenants.length, usage: usage.length }
+  }
+  t.strictSame(await report(), { tenants: 1, usage: 0 })
+  const days = {
+    name: 'count_days',
+    text: `INSERT INTO usage_daily (org_id, day, requests, refused)
+    SELECT ${MADE_ID}, $1::text::date, 1, 0 FROM generate_series(1, 700) AS n`,
+  }
+  await deps.database.sql(days, [DAY])
+  t.strictSame(await report(), { tenants: 0, usage: 500 })
+  t.strictSame(await report(), { tenants: 0, usage: 200 })
+  const organizations = {
+    name: 'count_organizations',
+    text: `WITH o AS (INSERT INTO organization (id, slug, name, status, subscription_tier, settings)
+      SELECT ${MADE_ID}, 'o' || n, 'o', 'active', 'free', '{}' FROM generate_series(1, 450) n RETURNING id)
+    INSERT INTO tenant_count (org_id, members, records, told_epoch) SELECT id, 0, 0, 1 FROM o`,
+  }
+  await deps.database.sql(organizations, [])
+  t.strictSame(await report(), { tenants: 0, usage: 0 }, 'nothing is new')
+
+  centre.epoch = 2
+  await deps.database.sql({ name: 'lose_place', text: 'UPDATE replica_place SET cursor = NULL, turn = turn + 1' }, [])
+  await follow()
+  centre.away = true
+  await deps.stateReporter.refresh()
+  centre.away = false
+  t.strictSame(await report(), { tenants: 400, usage: 500 })
+  t.strictSame(await report(), { tenants: 51, usage: 200 })
+  t.strictSame(await report(), { tenants: 0, usage: 0 })
 })
 
 await onPostgresql(t, 'what several processes count adds up', async (t, makePlace) => {

@@ -1,5 +1,6 @@
 // Tells the centre every few seconds how this region stands: its place in the feed and how old its news are, the keys it
-// holds, what it counted, what its organizations used. Nothing here waits for it or fails with it.
+// holds, what it counted, what its organizations used. Under a new epoch of the centre, which was restored from a backup then,
+// all that is kept is told again. Nothing here waits for it or fails with it.
 import {
   CLOCK_SKEW_ALARM_MS,
   REPORT_EVERY_SECONDS,
@@ -12,7 +13,7 @@ import type { Centre } from '@meridian/resource-server/centre'
 import { CentreUnavailable } from '@meridian/resource-server/centre-token'
 import type { OperationalLog } from '@meridian/resource-server/operational-log'
 import type { RegionDatabase } from '../store/open-store.ts'
-import { noteToldCounts } from '../store/tenant-counts.ts'
+import { listCountsToldBefore, noteToldCounts } from '../store/tenant-counts.ts'
 import { forgetOldUsage, listUntoldUsage, noteToldUsage } from '../store/usage.ts'
 import type { TenantCounter } from './count-tenants.ts'
 import { repeat } from './repeat.ts'
@@ -44,6 +45,8 @@ type StateReporterOptions = {
 const TIMEOUT_MS = 10_000
 const ANSWER_MAX_BYTES = 16 * 1024
 const USAGE_AT_ONCE = 500
+/** With those that have changed no more than a report may have. */
+const COUNTS_AGAIN_AT_ONCE = 400
 const MORE_AFTER_MS = 2_500
 const WATCH_EVERY_MS = 1_000
 
@@ -65,15 +68,19 @@ export function createStateReporter(options: StateReporterOptions): StateReporte
   async function report(stopping: AbortSignal): Promise<number> {
     told = options.condition()
     const state = await options.describe()
-    const tenants = [...(await options.tenants.countChanged())]
-    const usage = [...(await listUntoldUsage(database, USAGE_AT_ONCE))]
+    const { epoch } = state
+    const changed = await options.tenants.countChanged()
+    const again = await listCountsToldBefore(database, epoch, COUNTS_AGAIN_AT_ONCE)
+    const tenants = [...changed, ...again.filter((old) => changed.every((count) => count.org_id !== old.org_id))]
+    const usage = [...(await listUntoldUsage(database, epoch, USAGE_AT_ONCE))]
     const now = new Date(nowMs()).toISOString()
     const skewMs = await send({ ...state, build: options.build, now, tenants, usage }, stopping)
-    await noteToldCounts(database, tenants)
-    await noteToldUsage(database, usage)
+    await noteToldCounts(database, epoch, tenants)
+    await noteToldUsage(database, epoch, usage)
     await forgetOldUsage(database, now)
     if (Math.abs(skewMs) > CLOCK_SKEW_ALARM_MS) log.error({ skew_ms: skewMs, alarm: true }, 'the clock is wrong')
-    return usage.length < USAGE_AT_ONCE ? REPORT_EVERY_SECONDS * 1000 : MORE_AFTER_MS
+    const isAll = usage.length < USAGE_AT_ONCE && again.length < COUNTS_AGAIN_AT_ONCE
+    return isAll ? REPORT_EVERY_SECONDS * 1000 : MORE_AFTER_MS
   }
 
   const background = createBackgroundRefresh({

@@ -58,17 +58,37 @@ export async function leaveChanged(
   return rows.map((row) => tenantCountsSchema.parse(row))
 }
 
-const NOTE_TOLD: Statement = {
-  name: 'note_told_tenant_counts',
-  text: `INSERT INTO tenant_count (org_id, members, records)
-    SELECT n.org_id, n.members, n.records
-    FROM jsonb_to_recordset($1::text::jsonb) AS n (org_id uuid, members integer, records bigint)
-    WHERE EXISTS (SELECT FROM organization o WHERE o.id = n.org_id) ORDER BY n.org_id
-    ON CONFLICT (org_id) DO UPDATE SET members = excluded.members, records = excluded.records`,
+const LIST_TOLD_BEFORE: Statement = {
+  name: 'list_tenant_counts_told_before',
+  text: `SELECT t.org_id::text, t.members, t.records::float8 FROM tenant_count t JOIN organization o ON o.id = t.org_id
+    WHERE $2::text::bigint > coalesce(t.told_epoch, 0) ORDER BY t.org_id LIMIT $1::integer`,
 }
 
-export async function noteToldCounts(database: RegionDatabase, told: readonly TenantCounts[]): Promise<void> {
-  if (told.length > 0) await database.sql(NOTE_TOLD, [JSON.stringify(told)])
+/** What the centre was told under an earlier epoch alone. */
+export async function listCountsToldBefore(
+  database: RegionDatabase,
+  epoch: string | null,
+  limit: number,
+): Promise<readonly TenantCounts[]> {
+  return (await database.sql(LIST_TOLD_BEFORE, [limit, epoch])).map((row) => tenantCountsSchema.parse(row))
+}
+
+const NOTE_TOLD: Statement = {
+  name: 'note_told_tenant_counts',
+  text: `INSERT INTO tenant_count AS t (org_id, members, records, told_epoch)
+    SELECT n.org_id, n.members, n.records, $2::text::bigint
+    FROM jsonb_to_recordset($1::text::jsonb) AS n (org_id uuid, members integer, records bigint)
+    WHERE EXISTS (SELECT FROM organization o WHERE o.id = n.org_id) ORDER BY n.org_id
+    ON CONFLICT (org_id) DO UPDATE SET members = excluded.members, records = excluded.records,
+      told_epoch = greatest(t.told_epoch, excluded.told_epoch)`,
+}
+
+export async function noteToldCounts(
+  database: RegionDatabase,
+  epoch: string | null,
+  told: readonly TenantCounts[],
+): Promise<void> {
+  if (told.length > 0) await database.sql(NOTE_TOLD, [JSON.stringify(told), epoch])
 }
 
 const COUNT_HELD: Statement = {

@@ -18,13 +18,15 @@ const ADD: Statement = {
 const LIST_UNTOLD: Statement = {
   name: 'list_untold_usage',
   text: `SELECT org_id::text, day::text, requests::float8, refused::float8 FROM usage_daily
-    WHERE requests > told_requests OR refused > told_refused ORDER BY day, org_id LIMIT $1::integer`,
+    WHERE requests > told_requests OR refused > told_refused OR $2::text::bigint > coalesce(told_epoch, 0)
+    ORDER BY day, org_id LIMIT $1::integer`,
 }
 
 const NOTE_TOLD: Statement = {
   name: 'note_told_usage',
   text: `UPDATE usage_daily d
-    SET told_requests = greatest(d.told_requests, u.requests), told_refused = greatest(d.told_refused, u.refused)
+    SET told_requests = greatest(d.told_requests, u.requests), told_refused = greatest(d.told_refused, u.refused),
+      told_epoch = greatest(d.told_epoch, $2::text::bigint)
     FROM jsonb_to_recordset($1::text::jsonb) AS u (org_id uuid, day date, requests bigint, refused bigint)
     WHERE d.org_id = u.org_id AND d.day = u.day`,
 }
@@ -39,13 +41,21 @@ export async function addUsage(database: RegionDatabase, counted: readonly Tenan
   if (counted.length > 0) await database.sql(ADD, [JSON.stringify(counted)])
 }
 
-/** Totals of days of which the centre knows less. */
-export async function listUntoldUsage(database: RegionDatabase, limit: number): Promise<readonly TenantUsage[]> {
-  return (await database.sql(LIST_UNTOLD, [limit])).map((row) => tenantUsageSchema.parse(row))
+/** Totals of days of which the centre knows less; all that are kept, some at a time, where its epoch is another than theirs. */
+export async function listUntoldUsage(
+  database: RegionDatabase,
+  epoch: string | null,
+  limit: number,
+): Promise<readonly TenantUsage[]> {
+  return (await database.sql(LIST_UNTOLD, [limit, epoch])).map((row) => tenantUsageSchema.parse(row))
 }
 
-export async function noteToldUsage(database: RegionDatabase, told: readonly TenantUsage[]): Promise<void> {
-  if (told.length > 0) await database.sql(NOTE_TOLD, [JSON.stringify(told)])
+export async function noteToldUsage(
+  database: RegionDatabase,
+  epoch: string | null,
+  told: readonly TenantUsage[],
+): Promise<void> {
+  if (told.length > 0) await database.sql(NOTE_TOLD, [JSON.stringify(told), epoch])
 }
 
 export async function forgetOldUsage(database: RegionDatabase, today: string): Promise<void> {
