@@ -25,11 +25,11 @@ export const SYNC_OPERATIONS: readonly Operation[] = [
     path: '/v1/regions/{code}/report',
     summary: 'Reports how the region is',
     description:
-      'Every 15 seconds. Organizations that are not in the region are passed over. Usage of a day never goes down; days that are over a month ago are passed over.',
+      'Every 15 seconds. Organizations that are not in the region are passed over. Usage of a day never goes down; days that are over a month ago are passed over. `rate_limited`: more than four a second, after forty at once.',
     parameters: [CODE],
     body: { kind: 'json', schema: regionReportSchema, examples: [{ summary: 'Report', fields: ['tenants', 'usage'] }] },
     answers: [{ status: 200, description: 'Noted.', schema: reportAnswerSchema }],
-    errors: { kind: 'problem', codes: ['access_denied'] },
+    errors: { kind: 'problem', codes: ['access_denied', 'rate_limited'] },
   },
   {
     ...REGION,

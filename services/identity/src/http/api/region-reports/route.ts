@@ -7,10 +7,16 @@ import type { Deps } from '../../../deps.ts'
 import { authorizeRegionClient, authorizeRegionVoice } from '../../../directory/region-client.ts'
 import { takeRegionReport } from '../../../directory/region-reports.ts'
 import { takeSyncProgress } from '../../../directory/sync-orders.ts'
+import { createRation } from '../../../feed/ration.ts'
 import { authenticateClientToken } from '../../bearer.ts'
 import { idOf } from '../../path-names.ts'
 
+/** Ten processes of a service that have much to tell: each reports every 2.5 s then. */
+const REPORTS = { atOnce: 40, perSecond: 4 }
+
 export function regionReportsRoutes(app: FastifyInstance, deps: Deps): void {
+  const countReport = createRation(REPORTS, () => performance.now())
+
   async function authenticateRegion(request: FastifyRequest, authorize = authorizeRegionClient) {
     const claims = authenticateClientToken(deps, request)
     const { code } = request.params as { code: string }
@@ -19,6 +25,7 @@ export function regionReportsRoutes(app: FastifyInstance, deps: Deps): void {
 
   app.put('/v1/regions/:code/report', async (request): Promise<ReportAnswer> => {
     const by = await authenticateRegion(request)
+    countReport(by.clientId)
     return takeRegionReport(deps, by, parseInput(regionReportSchema, request.body))
   })
 
