@@ -335,6 +335,24 @@ t.test('a new secret ends the old one at once', async (t) => {
   t.notMatch(identity.logText(), rotated.body['client_secret'])
 })
 
+t.test('a new secret that is asked for again with its key is the same one', async (t) => {
+  const { identity, admin } = await start(t, await embeddedPlace('identity'))
+  await create(identity, admin, server)
+  await create(identity, admin, { ...server, id: 'other' })
+  const key = { 'idempotency-key': idempotencyKey(), ...ifMatch(1) }
+  const first = await rotate(identity, admin, 'server', key)
+  const again = await rotate(identity, admin, 'server', key)
+  t.strictSame([again.status, again.body, again.headers['etag']], [200, first.body, '"2"'])
+  t.equal((await withSecret(identity, 'server', first.body['client_secret'])).status, 200)
+  await refuses(t, identity, 'the key for another client', () => rotate(identity, admin, 'other', key), {
+    status: 422,
+    error: 'idempotency_key_reused',
+  })
+  const kept = JSON.stringify(await ask(identity, 'SELECT body::text FROM idempotency'))
+  t.notMatch(kept, String(first.body['client_secret']), 'what is kept for a repeat opens nothing')
+  t.equal((await ask(identity, "SELECT 1 AS one FROM audit_event WHERE kind = 'client.secret_rotated'")).length, 1)
+})
+
 const working = async (identity: IdentityUnderTest, replies: readonly Reply[]) => {
   const given = replies.filter(({ status }) => status < 300).map(({ body }) => String(body['client_secret']))
   const answers = await Promise.all(given.map((secret) => withSecret(identity, 'server', secret)))

@@ -64,13 +64,21 @@ export async function createClient(
     answerOnce(db, key, 201, () => register(deps, db, actor, registration, origin)),
   )
   if (sealedSecret === null) return client
-  const secret = unseal(deps.secrets.sealKeys, sealPurpose(client.id), Buffer.from(sealedSecret, 'base64url'))
-  return { ...client, client_secret: Buffer.from(secret).toString() }
+  return { ...client, client_secret: openSecret(deps, client.id, sealedSecret) }
 }
 
 const sealPurpose = (id: string) => `client_secret ${id}`
 
 /** The answer to a repeat needs the secret again, so it is kept with the answer, sealed. */
+function sealSecret(deps: ManagingDeps, id: string, secret: string): string {
+  const sealed = seal(deps.secrets.sealKeys, sealPurpose(id), Buffer.from(secret), deps.randomBytes)
+  return Buffer.from(sealed).toString('base64url')
+}
+
+function openSecret(deps: ManagingDeps, id: string, sealedSecret: string): string {
+  return Buffer.from(unseal(deps.secrets.sealKeys, sealPurpose(id), Buffer.from(sealedSecret, 'base64url'))).toString()
+}
+
 async function register(
   deps: ManagingDeps,
   db: IdentityDb,
@@ -86,9 +94,7 @@ async function register(
   if (!(await insertRegistration(db, added))) throw new Refusal('client_id_taken', 'the id was given before')
   await recordChange(deps, db, 'client.created', registration.id, actor, origin)
   const client = presentClient(await getRegistration(db, registration.id))
-  if (secret === null) return { client, sealedSecret: null }
-  const sealed = seal(deps.secrets.sealKeys, sealPurpose(client.id), Buffer.from(secret), deps.randomBytes)
-  return { client, sealedSecret: Buffer.from(sealed).toString('base64url') }
+  return { client, sealedSecret: secret === null ? null : sealSecret(deps, client.id, secret) }
 }
 
 /** Throws Refusal: not_found, conflict, precondition_failed, unknown_region, invalid_request. */
@@ -131,24 +137,38 @@ export async function deleteClient(
   }
 }
 
-/** The former secret is over at once. Throws Refusal: not_found, conflict, precondition_failed. */
+/**
+ * The former secret is over at once. Throws Refusal: not_found, conflict, precondition_failed, idempotency_key_reused.
+ */
 export async function rotateClientSecret(
   deps: ManagingDeps,
   actor: Actor,
-  id: string,
-  expected: ExpectedVersions,
+  target: { readonly id: string; readonly expected: ExpectedVersions },
+  idempotencyKey: string | undefined,
   origin: Origin,
 ): Promise<ClientSecret> {
+  const key = { scope: `rotate_client_secret ${actor.userId}`, value: idempotencyKey, request: target }
+  const { version, sealedSecret } = await withTransaction(deps.db, (db) =>
+    answerOnce(db, key, 200, () => replaceOwnSecret(deps, db, actor, target, origin)),
+  )
+  return { client_secret: openSecret(deps, target.id, sealedSecret), version }
+}
+
+async function replaceOwnSecret(
+  deps: ManagingDeps,
+  db: IdentityDb,
+  actor: Actor,
+  { id, expected }: { readonly id: string; readonly expected: ExpectedVersions },
+  origin: Origin,
+): Promise<{ version: number; sealedSecret: string }> {
+  await requireActingSysAdmin(db, actor)
   const secret = makeSecret(deps)
-  return withTransaction(deps.db, async (db) => {
-    await requireActingSysAdmin(db, actor)
-    if (!(await replaceSecret(db, id, sha256(secret), expected))) {
-      throw await refusalOf(db, id, expected, 'This client authenticates without a secret')
-    }
-    await recordChange(deps, db, 'client.secret_rotated', id, actor, origin)
-    const { version } = await getRegistration(db, id)
-    return { client_secret: secret, version }
-  })
+  if (!(await replaceSecret(db, id, sha256(secret), expected))) {
+    throw await refusalOf(db, id, expected, 'This client authenticates without a secret')
+  }
+  await recordChange(deps, db, 'client.secret_rotated', id, actor, origin)
+  const { version } = await getRegistration(db, id)
+  return { version, sealedSecret: sealSecret(deps, id, secret) }
 }
 
 function hasSecret(registration: ClientRegistration): boolean {

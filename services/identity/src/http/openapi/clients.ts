@@ -114,12 +114,21 @@ export const CLIENT_OPERATIONS: readonly Operation[] = [
     method: 'post',
     path: '/v1/clients/{id}/secret',
     summary: 'Makes a new secret; the old one is good no longer',
-    description: `${WRITE} The secret stands in this answer alone.`,
-    parameters: [ID, ifMatch(false)],
+    description: `${WRITE} The secret stands in this answer and its repeats alone.`,
+    parameters: [ID, ifMatch(false), IDEMPOTENCY_KEY_FOR_RETRY],
     answers: [{ status: 200, description: 'The new secret.', schema: clientSecretSchema, headers: { ETag: ETAG } }],
     errors: {
       kind: 'problem',
-      codes: ['access_denied', 'insufficient_user_authentication', 'not_found', 'conflict', 'precondition_failed'],
+      codes: [
+        ...([
+          'access_denied',
+          'insufficient_user_authentication',
+          'not_found',
+          'conflict',
+          'precondition_failed',
+        ] as const),
+        'idempotency_key_reused',
+      ],
     },
   },
 ]

@@ -63,7 +63,8 @@ export function clientsRoutes(app: FastifyInstance, deps: Deps): void {
 
   app.post<WithId>('/v1/clients/:id/secret', async (request, reply) => {
     const actor = await authenticateWriter(deps, request)
-    const made = await rotateClientSecret(deps, actor, parseId(request), expectedVersionsOf(request), originOf(request))
+    const target = { id: parseId(request), expected: expectedVersionsOf(request) }
+    const made = await rotateClientSecret(deps, actor, target, readIdempotencyKey(request), originOf(request))
     return reply.header('etag', entityTagOf(made.version)).send(made)
   })
 }
