@@ -7,10 +7,12 @@ import { compactFeed } from '../../services/identity/src/feed/compaction.ts'
 import { findNews } from '../../services/identity/src/store/feed-news.ts'
 import { onPostgresql, type Place, shiftClock } from '../support/databases.ts'
 import { ask } from '../support/races.ts'
-import { followerOf, statesOf, viewOf } from './follower.ts'
+import { followerOf, outcomeOf, statesOf, viewOf } from './follower.ts'
 import { startSmallDirectory } from './small-directory.ts'
 
 const SEED = 20
+const REMOVE = "UPDATE membership SET status = 'removed' WHERE user_id = $1::uuid"
+const RENAME = 'UPDATE user_account SET name = $2 WHERE id = $1::uuid'
 
 async function connect(t: Test, place: Place): Promise<pg.Client> {
   const client = new pg.Client(place.url)
@@ -80,8 +82,8 @@ await onPostgresql(
     await rebuilt.rebuild()
     const { cursor: surveyed } = await rebuilt.digests()
     t.match(statesOf(rebuilt.held)[`user/${other}`], { name: 'Renamed' }, 'a list has all that is committed')
-    const { entries } = await rebuilt.ask(rebuilt.cursor())
-    t.strictSame(entries, [], 'and nothing after it can be told yet')
+    const { entries, more } = await rebuilt.ask(rebuilt.cursor())
+    t.strictSame([entries, more], [[], false], 'and nothing after it can be told yet')
     await early.query('COMMIT')
     const told = (await rebuilt.ask(surveyed)).entries.map(({ id }) => id)
     t.strictSame(told.sort(), [one, other].sort(), 'after digests')
@@ -111,27 +113,97 @@ await onPostgresql(t, 'compaction leaves a region the entry that its feed ends w
   const place = await makePlace('identity')
   const { identity, directory } = await startSmallDirectory(t, place, SEED)
   const person = directory.memberOf(0)
-  const rename = (name: string) => ['UPDATE user_account SET name = $2 WHERE id = $1::uuid', [person, name]] as const
   // The transaction that begins first writes last: the last entry of the feed is not the last of its entity.
   const first = await connect(t, place)
   await first.query('BEGIN; SELECT pg_current_xact_id()')
-  await ask(identity, ...rename('Before'))
-  await first.query(...queryOf(rename('After')))
+  await ask(identity, RENAME, [person, 'Before'])
+  await first.query(RENAME, [person, 'After'])
   await first.query('COMMIT')
   const follower = followerOf(identity)
   await follower.follow()
   const { cursor: end } = await follower.snapshot({ through: 'a/a' })
   t.equal(end, follower.cursor())
+  await first.query('BEGIN; SELECT pg_current_xact_id()')
+  await ask(identity, RENAME, [directory.memberOf(1), 'Not to be told yet'])
   await shiftClock(identity.db, 601)
   await compactFeed(identity.deps)
-  const { cursor } = await follower.snapshot({ through: 'a/a' })
-  t.equal(cursor, end)
-  await ask(identity, ...rename('Later'))
+  t.equal((await follower.snapshot({ through: 'a/a' })).cursor, end)
+  await first.query('COMMIT')
+  await ask(identity, RENAME, [person, 'Later'])
   await follower.follow()
   await shiftClock(identity.db, 1300)
   await compactFeed(identity.deps)
   const ofPerson = "SELECT seq FROM change WHERE region = 'in' AND kind = 'user' AND entity_id = $1"
   t.equal((await ask(identity, ofPerson, [person])).length, 1, 'and takes it once there is another')
+})
+
+await onPostgresql(t, 'and so does forgetting', async (t, makePlace) => {
+  const place = await makePlace('identity')
+  const options = { settings: { feedRetentionSeconds: 3600 } }
+  const { identity, directory } = await startSmallDirectory(t, place, SEED, options)
+  await ask(identity, REMOVE, [directory.memberOf(0)])
+  const follower = followerOf(identity)
+  await follower.follow()
+  const { cursor: end } = await follower.snapshot({ through: 'a/a' })
+  const open = await connect(t, place)
+  await open.query('BEGIN; SELECT pg_current_xact_id()')
+  await ask(identity, RENAME, [directory.memberOf(1), 'Not to be told yet'])
+  await shiftClock(identity.db, 3601)
+  await compactFeed(identity.deps)
+  t.equal((await follower.snapshot({ through: 'a/a' })).cursor, end)
+  await open.query('COMMIT')
+})
+
+await onPostgresql(
+  t,
+  'who may have missed what was forgotten hears so, in whatever order it was',
+  async (t, makePlace) => {
+    const place = await makePlace('identity')
+    const options = { settings: { feedRetentionSeconds: 3600 } }
+    const { identity, directory } = await startSmallDirectory(t, place, SEED, options)
+    const [one, other, last] = [directory.memberOf(0), directory.memberOf(1), directory.memberOf(2)]
+    const follower = followerOf(identity)
+    await follower.follow()
+    // The transaction that begins first, and is told first, writes last, and so is forgotten last.
+    const first = await connect(t, place)
+    await first.query('BEGIN; SELECT pg_current_xact_id()')
+    await ask(identity, REMOVE, [one])
+    await shiftClock(identity.db, 300)
+    await first.query(REMOVE, [other])
+    const written = await first.query("SELECT FROM change WHERE region = 'in' AND xid = pg_current_xact_id()")
+    await first.query('COMMIT')
+    await ask(identity, RENAME, [last, 'Last'])
+    await followerOf(identity, 'in', 'settled').follow()
+    await follower.readPage(written.rowCount ?? 0)
+    for (const seconds of [3601, 3901]) {
+      await shiftClock(identity.db, seconds)
+      await compactFeed(identity.deps)
+    }
+    const left = 'SELECT 1 AS one FROM change WHERE gone AND entity_id = ANY ($1::text[])'
+    t.strictSame(await ask(identity, left, [[one, other]]), [])
+    t.equal(await outcomeOf(follower.ask(follower.cursor())), 'cursor_gone')
+  },
+)
+
+await onPostgresql(t, 'what can be told is not taken for what cannot be told yet', async (t, makePlace) => {
+  const place = await makePlace('identity')
+  const { identity, directory } = await startSmallDirectory(t, place, SEED)
+  const [one, other] = [directory.memberOf(0), directory.memberOf(1)]
+  const [waiting, follower] = [followerOf(identity, 'in', 'waiting'), followerOf(identity)]
+  await waiting.follow()
+  for (const person of [one, other]) await ask(identity, RENAME, [person, 'Told'])
+  await follower.follow()
+  const open = await connect(t, place)
+  await open.query('BEGIN; SELECT pg_current_xact_id()')
+  await ask(identity, RENAME, [one, 'Not to be told yet'])
+  await shiftClock(identity.db, 601)
+  await compactFeed(identity.deps)
+  const { entries } = await waiting.ask(waiting.cursor())
+  t.strictSame(
+    entries.map(({ id }) => id),
+    [one, other],
+  )
+  await open.query('COMMIT')
 })
 
 type Skew = {

@@ -164,14 +164,25 @@ await eachEngine(t, 'a cursor is good where its entry is, or was when it was tol
     t.equal(await outcomeOf(follower.ask(cursor)), 'cursor_gone', title)
   for (const cursor of [undefined, first, second]) t.equal(await outcomeOf(follower.ask(cursor)), 'ok', String(cursor))
 
+  const elsewhere = followerOf(identity, 'us', 'elsewhere')
+  for (const cursor of [first, second])
+    t.equal(await outcomeOf(elsewhere.ask(cursor)), 'cursor_gone', "another region's")
+
+  const isRemembered = async (cursor: string, why: string) => {
+    t.equal(await outcomeOf(elsewhere.ask(cursor)), 'cursor_gone', `${why}: elsewhere`)
+    const other = followerOf(identity, 'in', 'other')
+    t.equal(await outcomeOf(other.ask(changed(cursor, 3, '1'))), 'cursor_gone', `${why}: in another history`)
+    t.equal(await outcomeOf(follower.ask(cursor)), 'ok', why)
+  }
   await follower.ask(first)
   await takeEntryAt(identity, first)
-  t.equal(await outcomeOf(follower.ask(first)), 'ok', 'asked with last')
+  await isRemembered(first, 'asked with last')
   await takeEntryAt(identity, second)
-  await follower.ask(first, 3)
+  const { cursor: told } = await follower.ask(first, 3)
   t.equal(await outcomeOf(follower.ask(second)), 'cursor_gone', 'neither told last nor there')
   t.equal(await outcomeOf(follower.ask(second)), 'cursor_gone', 'and asking does not make it known')
-  t.equal(await outcomeOf(followerOf(identity, 'us').ask(first)), 'cursor_gone', "another region's")
+  await takeEntryAt(identity, told)
+  await isRemembered(told, 'told last')
   await raiseEpoch(identity.db)
   t.equal(await outcomeOf(follower.ask(follower.cursor())), 'cursor_gone', 'after a restore')
 })
