@@ -128,6 +128,12 @@ await eachEngine(t, 'everything is told to whoever comes without a cursor that i
     (await readRound(lane, forge(identity, cursor, { era: '1 1' }))).full,
     'or of the database server before it was restarted',
   )
+  const midway = { until: '1:1:', full: true, after: { org: acme } }
+  t.ok(
+    (await lane.ask(forge(identity, cursor, { era: '1 1', round: midway }))).begins,
+    'in the midst of everything too',
+  )
+  t.notOk((await lane.ask(forge(identity, cursor, { round: midway }))).begins)
   t.notOk((await readRound(lane, cursor)).full)
   const [text, mac] = cursor.split('.')
   for (const unproved of [
