@@ -1,7 +1,7 @@
 // What happened, for people who must find out later. Written in the transaction that made it happen.
 // No secrets, no addresses: ids only.
 import type { MakeId } from '@meridian/database/uuid-v7'
-import { type AuditEvent, insertAuditEvent } from '../store/audit-events.ts'
+import { type AuditEvent, type AuditFields, insertAuditEvent } from '../store/audit-events.ts'
 import type { IdentityDb } from '../store/open-store.ts'
 
 /** Where a request came from, as audit events and sessions keep it. */
@@ -99,4 +99,20 @@ export function recordAudit(
   event: Omit<AuditEvent, 'id' | 'kind'>,
 ): Promise<void> {
   return insertAuditEvent(db, { ...event, id: makeId(), kind })
+}
+
+/**
+ * One event for each region with what is of that region, as details beside the common ones: whoever has a say in one
+ * alone reads nothing of the others.
+ */
+export async function recordAuditByRegion(
+  db: IdentityDb,
+  makeId: MakeId,
+  kind: AuditKind,
+  { details, ...event }: Omit<AuditEvent, 'id' | 'kind' | 'region'>,
+  regions: Iterable<readonly [region: string, details: AuditFields]>,
+): Promise<void> {
+  for (const [region, own] of regions) {
+    await recordAudit(db, makeId, kind, { ...event, region, details: { ...details, ...own } })
+  }
 }

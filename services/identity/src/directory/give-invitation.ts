@@ -1,7 +1,7 @@
 // One address is invited, or its pending invitation is given further roles. What is answered depends on what managers of
 // those regions see anyway, and on nothing else: whether the address is somebody's shows nowhere, in no statement and
 // no row. Needs a transaction with the organization's row locked.
-import { recordAudit } from '../audit/record.ts'
+import { recordAuditByRegion } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
 import { sealMail } from '../mail/sealed-mail.ts'
 import { contactMac } from '../secrets/contact-mac.ts'
@@ -58,7 +58,7 @@ function isOneTooMany(
   return (!isPending && pending >= invitationsPendingMax) || (!isMailed && mailed >= invitationsPerDay)
 }
 
-/** Writes it, with its mail where one is due, and the event. */
+/** Writes it, with its mail where one is due, and the events. */
 export async function writeInvitation(
   deps: InvitingDeps,
   db: IdentityDb,
@@ -70,13 +70,14 @@ export async function writeInvitation(
   const invitation = { id: deps.makeId(), orgId: standing.org_id, email, invitedBy: actor.userId, roles }
   const invited = await invite(db, { ...invitation, ttlSeconds, resendSeconds })
   if (invited.mail_is_due) await mailInvitation(deps, db, { id: invited.id, email, orgName: standing.name })
-  await recordAudit(db, deps.makeId, kind, {
-    ...byActor(actor, cause),
-    outcome: 'success',
-    orgId: standing.org_id,
-    details: { invitation: invited.id, roles: roles.map(({ region, role }) => `${region} ${role}`) },
-  })
+  const event = { ...byActor(actor, cause), orgId: standing.org_id, details: { invitation: invited.id } }
+  await recordAuditByRegion(db, deps.makeId, kind, { ...event, outcome: 'success' }, roles.map(detailsOfRole))
   return invited
+}
+
+/** What an invitation's event in a region says of the role there. */
+export function detailsOfRole({ region, role }: GivenRole): readonly [region: string, details: { role: string }] {
+  return [region, { role }]
 }
 
 /** The mail carries nothing that opens anything: whoever signs in with the address finds the invitation there. */

@@ -10,14 +10,14 @@ import {
 import type { Job } from '@meridian/protocol/jobs'
 import { roleSchema } from '@meridian/protocol/roles'
 import { z } from 'zod'
-import { type Origin, recordAudit } from '../audit/record.ts'
+import { type Origin, recordAuditByRegion } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../refusal.ts'
 import { lockOrganization, readStanding, type Standing } from '../store/authority.ts'
 import { findJob, insertJob, type TakenJob } from '../store/jobs.ts'
 import type { IdentityDb } from '../store/open-store.ts'
 import { answerOnce } from './answer-once.ts'
-import { type Acting, requireAuthority, requireAuthorityToChange } from './authority.ts'
+import { type Acting, regionsOfAuthority, requireAuthority, requireAuthorityToChange } from './authority.ts'
 import { type Actor, byActor, type Cause } from './by-actor.ts'
 import { CsvError, readCsv } from './csv.ts'
 import { giveInvitation, type InvitingDeps } from './give-invitation.ts'
@@ -57,24 +57,32 @@ export async function queueImport(
   const key = { scope: `import_invitations ${actor.userId}`, value: idempotencyKey, request: { org, rows } }
   return withTransaction(deps.db, (db) =>
     answerOnce(db, key, 202, async () => {
-      const { org_id: orgId } = await requireAuthorityToChange(db, actor, org, 'members:write')
+      const standing = await requireAuthorityToChange(db, actor, org, 'members:write')
+      const orgId = standing.org_id
+      const rowsByRegion = countByRegion(standing, rows)
+      const regions = [...rowsByRegion.keys()]
       const request = { id: origin.requestId, clientId: actor.clientId, sessionId: actor.sessionId }
       const id = deps.makeId()
-      const job = { id, kind: 'invitations', orgId, createdBy: actor.userId, total: rows.length } as const
+      const job = { id, kind: 'invitations', orgId, createdBy: actor.userId, total: rows.length, regions } as const
       if (!(await insertJob(db, { ...job, input: { rows, request } }))) {
         throw new Refusal('conflict', 'an import is under way', 'Wait until the import before is done')
       }
-      await recordAudit(db, deps.makeId, 'invitation.imported', {
-        ...byActor(actor, origin),
-        outcome: 'success',
-        orgId,
-        details: { job: id, rows: rows.length },
-      })
-      const found = await findJob(db, orgId, id)
+      const event = { ...byActor(actor, origin), outcome: 'success', orgId, details: { job: id } } as const
+      await recordAuditByRegion(db, deps.makeId, 'invitation.imported', event, rowsByRegion)
+      const found = await findJob(db, orgId, id, { userId: actor.userId, regions })
       if (found === undefined) throw new Error('a job that was just added is gone')
       return presentJob(found)
     }),
   )
+}
+
+/** By the region of the organization that they name; where none does, of the sender's, which it concerns then. */
+function countByRegion(standing: Standing, rows: readonly ImportRow[]): ReadonlyMap<string, { rows: number }> {
+  const named = Map.groupBy(rows, regionOf)
+  const counted = standing.regions.map((region) => [region, { rows: named.get(region)?.length ?? 0 }] as const)
+  const concerned = counted.filter(([, { rows: number }]) => number > 0)
+  if (concerned.length > 0) return new Map(concerned)
+  return new Map(regionsOfAuthority(standing, 'members:write').map((region) => [region, { rows: 0 }]))
 }
 
 async function readRows(bytes: AsyncIterable<Uint8Array>): Promise<readonly ImportRow[]> {
@@ -105,6 +113,10 @@ function fieldsOf(fields: readonly string[]): ImportRow['fields'] {
   return fits && email !== undefined && region !== undefined && role !== undefined ? [email, region, role] : []
 }
 
+function regionOf({ fields: [, region] }: ImportRow): string | undefined {
+  return region?.toLowerCase()
+}
+
 export type RowReport = { readonly line: number; readonly outcome: InvitationOutcome }
 
 /** Does the next rows of a job that was taken, in its transaction. */
@@ -130,8 +142,10 @@ async function importRow(
   deps: InvitingDeps,
   db: IdentityDb,
   inviter: { readonly actor: Actor; readonly standing: Standing | undefined; readonly cause: Cause },
-  { fields: [address, region, roleName] }: ImportRow,
+  row: ImportRow,
 ): Promise<InvitationOutcome> {
+  const [address, , roleName] = row.fields
+  const region = regionOf(row)
   if (address === undefined || region === undefined) return 'malformed'
   const email = emailAddressSchema.safeParse(address)
   if (!email.success) return 'invalid_email'
@@ -139,6 +153,6 @@ async function importRow(
   if (!role.success) return 'invalid_role'
   const { standing, ...rest } = inviter
   if (standing === undefined) return 'not_your_region'
-  const invitee = { email: email.data, roles: [{ region: region.toLowerCase(), role: role.data }] }
+  const invitee = { email: email.data, roles: [{ region, role: role.data }] }
   return (await giveInvitation(deps, db, { ...rest, standing }, invitee)).outcome
 }

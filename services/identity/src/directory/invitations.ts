@@ -2,7 +2,7 @@
 // invitation gives in other regions is theirs who manage those, and neither shown nor touched.
 import { withTransaction } from '@meridian/database/transaction'
 import type { Invitation, InvitationCreate, InvitationPage, InvitationPageQuery } from '@meridian/protocol/invitations'
-import { type Origin, recordAudit } from '../audit/record.ts'
+import { type Origin, recordAuditByRegion } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../refusal.ts'
 import type { Standing } from '../store/authority.ts'
@@ -11,7 +11,7 @@ import type { IdentityDb } from '../store/open-store.ts'
 import { answerOnce } from './answer-once.ts'
 import { type Acting, regionsOfAuthority, requireAuthority, requireAuthorityToChange } from './authority.ts'
 import { type Actor, byActor } from './by-actor.ts'
-import { type Given, giveInvitation, type InvitingDeps, writeInvitation } from './give-invitation.ts'
+import { detailsOfRole, type Given, giveInvitation, type InvitingDeps, writeInvitation } from './give-invitation.ts'
 import { instantOf } from './instant.ts'
 
 type WritingDeps = InvitingDeps & Pick<Deps, 'db'>
@@ -103,14 +103,11 @@ export async function takeBackInvitation(
 ): Promise<void> {
   await withTransaction(deps.db, async (db) => {
     const standing = await requireAuthorityToChange(db, actor, org, 'members:write')
-    await getPending(db, standing, id)
+    const { roles } = await getPending(db, standing, id)
     if (!(await revokeInvitation(db, id, regionsOf(standing)))) throw gone()
-    await recordAudit(db, deps.makeId, 'invitation.revoked', {
-      ...byActor(actor, origin),
-      outcome: 'success',
-      orgId: standing.org_id,
-      details: { invitation: id },
-    })
+    const event = { ...byActor(actor, origin), orgId: standing.org_id, details: { invitation: id } }
+    const revoked = { ...event, outcome: 'success' } as const
+    await recordAuditByRegion(db, deps.makeId, 'invitation.revoked', revoked, roles.map(detailsOfRole))
   })
 }
 

@@ -2,12 +2,13 @@
 // transaction, in which everything that the invitation rested on is read again. Whatever is wrong with it, it is gone.
 import { withTransaction } from '@meridian/database/transaction'
 import type { InvitationAccepted, OwnInvitation, OwnInvitationList } from '@meridian/protocol/invitations'
-import { type Origin, recordAudit } from '../audit/record.ts'
+import type { OwnMembership } from '@meridian/protocol/members'
+import { type Origin, recordAuditByRegion } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
 import { Refusal } from '../refusal.ts'
 import { lockOrganization } from '../store/authority.ts'
 import {
-  findOrgOfInvitation,
+  findPlaceOfInvitation,
   listOwnInvitations,
   type OwnInvitationRow,
   settleAsAccepted,
@@ -19,6 +20,7 @@ import { isMembershipOfSysAdmin } from '../store/organizations.ts'
 import { lockUser } from '../store/users.ts'
 import { answerOnce } from './answer-once.ts'
 import { type ActingPerson, byActor } from './by-actor.ts'
+import { detailsOfRole } from './give-invitation.ts'
 import { instantOf } from './instant.ts'
 import { keepingLastManager } from './last-manager.ts'
 import { presentOwnMembership } from './own-memberships.ts'
@@ -40,16 +42,17 @@ export async function acceptInvitation(
   idempotencyKey: string | undefined,
   origin: Origin,
 ): Promise<InvitationAccepted> {
-  const orgId = await findOrgOfInvitation(deps.db, id)
-  if (orgId === undefined) throw gone()
+  const place = await findPlaceOfInvitation(deps.db, id)
+  if (place === undefined) throw gone()
+  const { org_id: orgId, regions } = place
   const event = eventOf(person, origin, id, orgId)
   const key = { scope: `accept_invitation ${person.userId}`, value: idempotencyKey, request: { id } }
   try {
-    return await keepingLastManager(deps, { ...event, kind: 'invitation.accepted' }, (db) =>
+    return await keepingLastManager(deps, { ...event, regions, kind: 'invitation.accepted' }, (db) =>
       answerOnce(db, key, 200, async () => {
         const accepted = await accept(deps, db, person, id, orgId)
-        const details = { ...event.details, memberships: accepted.memberships.map((membership) => membership.id) }
-        await recordAudit(db, deps.makeId, 'invitation.accepted', { ...event, details, outcome: 'success' })
+        const given = accepted.memberships.map(detailsOfMembership)
+        await recordAuditByRegion(db, deps.makeId, 'invitation.accepted', { ...event, outcome: 'success' }, given)
         return accepted
       }),
     )
@@ -85,13 +88,14 @@ export async function declineInvitation(
   id: string,
   origin: Origin,
 ): Promise<void> {
-  const orgId = await findOrgOfInvitation(deps.db, id)
-  if (orgId === undefined) throw gone()
+  const place = await findPlaceOfInvitation(deps.db, id)
+  if (place === undefined) throw gone()
   await withTransaction(deps.db, async (db) => {
     await lockUser(db, person.userId)
-    if (!(await settleAsDeclined(db, id, person.userId))) throw gone()
-    const event = eventOf(person, origin, id, orgId)
-    await recordAudit(db, deps.makeId, 'invitation.declined', { ...event, outcome: 'success' })
+    const roles = await settleAsDeclined(db, id, person.userId)
+    if (roles === undefined) throw gone()
+    const declined = { ...eventOf(person, origin, id, place.org_id), outcome: 'success' } as const
+    await recordAuditByRegion(db, deps.makeId, 'invitation.declined', declined, roles.map(detailsOfRole))
   })
 }
 
@@ -99,6 +103,10 @@ const gone = () => new Refusal('invitation_gone', 'not theirs, answered, taken b
 
 function eventOf(person: ActingPerson, origin: Origin, id: string, orgId: string) {
   return { ...byActor(person, origin), orgId, details: { invitation: id } }
+}
+
+function detailsOfMembership({ id, region, role }: OwnMembership) {
+  return [region, { membership: id, role }] as const
 }
 
 function present(row: OwnInvitationRow): OwnInvitation {

@@ -55,14 +55,25 @@ export async function listOwnInvitations(db: IdentityDb, userId: string): Promis
   return rows.map((row) => ownRowSchema.parse(row))
 }
 
-const FIND_ORG: Statement = {
-  name: 'find_org_of_invitation',
-  text: 'SELECT org_id::text FROM invitation WHERE id = $1::uuid',
+const ROLES_OF_IT = `(SELECT jsonb_agg(jsonb_build_object('region', r.region, 'role', r.role) ORDER BY r.region)
+  FROM invitation_role r WHERE r.invitation_id = i.id)`
+
+const FIND_PLACE: Statement = {
+  name: 'find_place_of_invitation',
+  text: `SELECT i.org_id::text, array(SELECT r.region FROM invitation_role r
+      WHERE r.invitation_id = i.id ORDER BY r.region) AS regions
+    FROM invitation i WHERE i.id = $1::uuid`,
 }
 
-export async function findOrgOfInvitation(db: IdentityDb, id: string): Promise<string | undefined> {
-  const [row] = await db.sql(FIND_ORG, [id])
-  return row === undefined ? undefined : z.object({ org_id: z.string() }).parse(row).org_id
+const placeSchema = z.object({ org_id: z.string(), regions: z.array(regionCodeSchema) })
+
+/** The organization and the regions that it is to; undefined where there is no such invitation. */
+export async function findPlaceOfInvitation(
+  db: IdentityDb,
+  id: string,
+): Promise<z.infer<typeof placeSchema> | undefined> {
+  const [row] = await db.sql(FIND_PLACE, [id])
+  return row === undefined ? undefined : placeSchema.parse(row)
 }
 
 const ACCEPT: Statement = {
@@ -70,17 +81,16 @@ const ACCEPT: Statement = {
   text: `UPDATE invitation i SET status = 'accepted', settled_at = t.now, user_id = u.id
     FROM ${CLOCK}, user_account u, organization o
     WHERE i.id = $1::uuid AND u.id = $2::uuid AND ${ADMITS}
-    RETURNING (SELECT jsonb_agg(jsonb_build_object('region', r.region, 'role', r.role) ORDER BY r.region)
-      FROM invitation_role r WHERE r.invitation_id = i.id) AS roles`,
+    RETURNING ${ROLES_OF_IT} AS roles`,
 }
 
-const acceptedSchema = z.object({ roles: z.array(z.object({ region: regionCodeSchema, role: roleSchema })) })
-export type AcceptedRoles = z.infer<typeof acceptedSchema>['roles']
+const settledSchema = z.object({ roles: z.array(z.object({ region: regionCodeSchema, role: roleSchema })) })
+export type SettledRoles = z.infer<typeof settledSchema>['roles']
 
 /** Settles the invitation as accepted, once; resolves to the roles that it gives. Needs the organization's row locked. */
-export async function settleAsAccepted(db: IdentityDb, id: string, userId: string): Promise<AcceptedRoles | undefined> {
+export async function settleAsAccepted(db: IdentityDb, id: string, userId: string): Promise<SettledRoles | undefined> {
   const [row] = await db.sql(ACCEPT, [id, userId])
-  return row === undefined ? undefined : acceptedSchema.parse(row).roles
+  return row === undefined ? undefined : settledSchema.parse(row).roles
 }
 
 const DECLINE: Statement = {
@@ -88,12 +98,13 @@ const DECLINE: Statement = {
   text: `UPDATE invitation i SET status = 'declined', settled_at = t.now FROM ${CLOCK}, user_account u, organization o
     WHERE i.id = $1::uuid AND u.id = $2::uuid AND ${LIVE}
       AND u.status = 'active' AND u.email = i.email AND u.email_verified_at IS NOT NULL
-    RETURNING i.org_id::text`,
+    RETURNING ${ROLES_OF_IT} AS roles`,
 }
 
-/** Settles the invitation as declined; resolves to whether it did. */
-export async function settleAsDeclined(db: IdentityDb, id: string, userId: string): Promise<boolean> {
-  return (await db.sql(DECLINE, [id, userId])).length === 1
+/** Settles the invitation as declined, once; resolves to the roles that it gave. */
+export async function settleAsDeclined(db: IdentityDb, id: string, userId: string): Promise<SettledRoles | undefined> {
+  const [row] = await db.sql(DECLINE, [id, userId])
+  return row === undefined ? undefined : settledSchema.parse(row).roles
 }
 
 const INSERT_INVITED: Statement = {

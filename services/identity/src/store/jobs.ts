@@ -8,8 +8,8 @@ import type { IdentityDb } from './open-store.ts'
 
 const INSERT: Statement = {
   name: 'insert_job',
-  text: `INSERT INTO job (id, kind, org_id, created_by, input, total)
-    SELECT $1::uuid, $2::text, $3::uuid, $4::uuid, $5::text::jsonb, $6::integer
+  text: `INSERT INTO job (id, kind, org_id, created_by, input, total, regions)
+    SELECT $1::uuid, $2::text, $3::uuid, $4::uuid, $5::text::jsonb, $6::integer, string_to_array($7::text, ' ')
     WHERE NOT EXISTS (SELECT FROM job WHERE org_id = $3::uuid AND status = 'queued')`,
 }
 
@@ -20,20 +20,23 @@ export type NewJob = {
   readonly createdBy: string
   readonly input: unknown
   readonly total: number
+  /** Those that it concerns. */
+  readonly regions: readonly string[]
 }
 
 /** Adds a job unless the organization has one under way. Needs its row locked; resolves to whether it did. */
 export async function insertJob(db: IdentityDb, job: NewJob): Promise<boolean> {
-  const values = [job.id, job.kind, job.orgId, job.createdBy, JSON.stringify(job.input), job.total]
-  await db.sql(INSERT, values)
-  return (await findJob(db, job.orgId, job.id)) !== undefined
+  const { id, kind, orgId, createdBy, input, total, regions } = job
+  await db.sql(INSERT, [id, kind, orgId, createdBy, JSON.stringify(input), total, regions.join(' ')])
+  return (await findJob(db, orgId, id, { userId: createdBy, regions })) !== undefined
 }
 
 const FIND: Statement = {
   name: 'find_job',
   text: `SELECT id::text, kind, status, total, done, report, extract(epoch FROM created_at)::float8 AS created_at,
       extract(epoch FROM finished_at)::float8 AS finished_at
-    FROM job WHERE id = $1::uuid AND org_id = $2::uuid`,
+    FROM job WHERE id = $1::uuid AND org_id = $2::uuid AND (created_by = $3::uuid
+      OR (cardinality(regions) > 0 AND regions <@ string_to_array($4::text, ' ')))`,
 }
 
 const jobRowSchema = z.object({
@@ -49,8 +52,14 @@ const jobRowSchema = z.object({
 })
 export type JobRow = z.infer<typeof jobRowSchema>
 
-export async function findJob(db: IdentityDb, orgId: string, id: string): Promise<JobRow | undefined> {
-  const [row] = await db.sql(FIND, [id, orgId])
+/** For whoever started it, and for those who have a say in every region that it concerns. */
+export async function findJob(
+  db: IdentityDb,
+  orgId: string,
+  id: string,
+  reader: { readonly userId: string; readonly regions: readonly string[] },
+): Promise<JobRow | undefined> {
+  const [row] = await db.sql(FIND, [id, orgId, reader.userId, reader.regions.join(' ')])
   return row === undefined ? undefined : jobRowSchema.parse(row)
 }
 

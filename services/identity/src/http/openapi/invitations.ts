@@ -93,7 +93,8 @@ export const INVITATION_OPERATIONS: readonly Operation[] = [
     method: 'get',
     path: '/v1/orgs/{org}/jobs/{id}',
     summary: 'How far a job is, and what came of it',
-    description: 'For managers of the organization. It is erased a month after its end.',
+    description:
+      'For whoever sent it, and for managers of all the regions that it concerns; to others it is `not_found`. It is erased a month after its end.',
     parameters: [ORG_NAME, pathParameter('id', jobIdSchema, 'Id of the job.')],
     answers: [{ status: 200, description: 'The job.', schema: jobSchema }],
     errors: { kind: 'problem', codes: ['access_denied', 'not_found'] },
