@@ -29,6 +29,20 @@ function scene(title: string, play: (t: Test, scene: Scene) => Promise<void>): v
   scenes.push([title, play])
 }
 
+scene('what a route does not take is refused, where it is taken elsewhere as well', async (t, { as }) => {
+  const call = as()
+  const { id } = await create(call, 'Kept')
+  const url = `/v1/records/${id}`
+  for (const path of [url, '/v1/me/context', '/v1/records', '/v1/members']) {
+    const problem = isProblem(t, await call('GET', `${path}?bogus=1`), 400, 'invalid_request', path)
+    t.match(problem.errors, [{ pointer: '/bogus', detail: 'Unknown field' }])
+  }
+  const withBody = await call('DELETE', url, { payload: { bogus: 1 } })
+  t.match(isProblem(t, withBody, 400, 'invalid_request', 'a body').detail, 'No body is taken here')
+  isProblem(t, await call('POST', '/v1/records?bogus=1', { payload: { title: 'x' } }), 400, 'invalid_request', 'both')
+  t.equal((await call('GET', url)).statusCode, 200, 'nothing was done')
+})
+
 scene('a record is created, read, changed and deleted', async (t, { as, clock, orgId }) => {
   const call = as()
   const created = await call('POST', '/v1/records', { payload: { title: '  First  ', body: 'line\nline' } })

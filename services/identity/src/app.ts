@@ -4,6 +4,7 @@ import formbody from '@fastify/formbody'
 import { registerHealth } from '@meridian/service-kit/health'
 import { measureRequests } from '@meridian/service-kit/request-metrics'
 import { AUTH_BODY_MAX_BYTES, createServer } from '@meridian/service-kit/server'
+import { refuseUndeclaredInput } from '@meridian/service-kit/undeclared-input'
 import type { FastifyInstance } from 'fastify'
 import type { Deps } from './deps.ts'
 import { auditRoutes } from './http/api/audit/route.ts'
@@ -46,6 +47,7 @@ import { revokeRoute } from './http/oauth/revoke/route.ts'
 import { tokenRoute } from './http/oauth/token/route.ts'
 import { userInfoRoute } from './http/oauth/userinfo/route.ts'
 import { openApiRoutes } from './http/openapi/route.ts'
+import { takenInputOf } from './http/openapi/taken-input.ts'
 import { signInPages } from './http/pages/route.ts'
 import { registerRateLimits } from './http/rate-limits.ts'
 import { recordRefusedAccess } from './http/refused-access.ts'
@@ -72,6 +74,7 @@ export async function buildApp(deps: Deps, options: AppOptions): Promise<Fastify
   })
   measureRequests(app, deps.metrics.all)
   await registerCors(app, deps)
+  refuseUndeclaredInput(app, takenInputOf)
   await registerRateLimits(app)
   recordRefusedAccess(app, deps)
   await app.register(cookie)

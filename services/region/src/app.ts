@@ -3,6 +3,7 @@ import { resourceServer } from '@meridian/resource-server/plugin'
 import { registerHealth } from '@meridian/service-kit/health'
 import { measureRequests } from '@meridian/service-kit/request-metrics'
 import { createServer } from '@meridian/service-kit/server'
+import { refuseUndeclaredInput } from '@meridian/service-kit/undeclared-input'
 import type { FastifyInstance } from 'fastify'
 import type { Configuration } from './config.ts'
 import type { Deps } from './deps.ts'
@@ -12,6 +13,7 @@ import { recordsRoutes } from './http/api/records/route.ts'
 import { registerCors } from './http/cors.ts'
 import { sendError } from './http/errors.ts'
 import { logActor } from './http/log-actor.ts'
+import { takenInputOf } from './http/taken-input.ts'
 import { checkIsolation } from './store/isolation.ts'
 
 type AppSettings = Pick<
@@ -50,6 +52,7 @@ export async function buildApp(deps: Deps, settings: AppSettings): Promise<Fasti
     answersNotFound: false,
   })
   logActor(app)
+  refuseUndeclaredInput(app, takenInputOf)
   registerHealth(app, {
     checks: {
       database: () => deps.database.ping(),

@@ -35,7 +35,7 @@ import { SYNC_OPERATIONS } from './sync.ts'
 import { TOKEN_OPERATIONS } from './tokens.ts'
 import { USER_OPERATIONS } from './users.ts'
 
-const OPERATIONS: readonly Operation[] = [
+export const OPERATIONS: readonly Operation[] = [
   ...SIGN_IN_OPERATIONS,
   ...TOKEN_OPERATIONS,
   ...DISCOVERY_OPERATIONS,
@@ -55,7 +55,6 @@ const OPERATIONS: readonly Operation[] = [
   ...SYNC_OPERATIONS,
   ...MODULE_OPERATIONS,
   ...DOMAIN_OPERATIONS,
-  ...REGION_LANE_OPERATIONS,
 ]
 
 const AREAS: Readonly<Record<Area, string>> = {
@@ -82,7 +81,7 @@ const DESCRIPTION = `Who a person is, which organizations they belong to, and in
 
 **Access tokens.** An *account token* opens this service. A *region token* opens one region’s API for one organization; it comes from the token endpoint with \`resource\` and \`org_id\`.
 
-**Errors.** \`/v1\` answers problem details (RFC 9457) whose \`code\` is stable, and refuses fields that it does not know. \`/oauth\` answers as RFC 6749 §5.2 and ignores parameters that it does not know. Every answer names its request in \`X-Request-Id\`.
+**Errors.** \`/v1\` answers problem details (RFC 9457) whose \`code\` is stable, and refuses fields and query parameters that it does not know, and a body where none is taken (400 \`invalid_request\`). \`/oauth\` answers as RFC 6749 §5.2 and ignores parameters that it does not know. Every answer names its request in \`X-Request-Id\`.
 
 **Pages.** \`/sign-in\` and what is below it, and \`/email-change/stop\`, are for people: browsers come to them from \`/oauth/authorize\` and from mails, and they are no interface.`
 

@@ -9,7 +9,7 @@ import { type MembersDeps, pageOfMembers } from '../../../directory/members.ts'
 const READ = { guard: { permission: 'members:read' } } as const
 
 export function membersRoutes(app: FastifyInstance, deps: MembersDeps): void {
-  app.get('/v1/members', { config: READ }, async (request) => {
+  app.get('/v1/members', { config: { ...READ, takes: 'query' } }, async (request) => {
     const { cursor, ...rest } = parseInput(regionMemberQuerySchema, request.query)
     const after = cursor === undefined ? null : membershipIdSchema.parse(cursor)
     const { members, nextAfter } = await pageOfMembers(deps, request.context.orgId, { ...rest, after })

@@ -24,7 +24,7 @@ const DELETE = { guard: { permission: 'records:write', fresh: true } } as const
 type WithId = { Params: { id: string } }
 
 export function recordsRoutes(app: FastifyInstance, deps: RecordsDeps): void {
-  app.post('/v1/records', { config: WRITE }, async (request, reply) => {
+  app.post('/v1/records', { config: { ...WRITE, takes: 'body' } }, async (request, reply) => {
     const create = parseInput(createBodySchema, request.body)
     const record = await createRecord(deps, request.context, create)
     return reply
@@ -33,7 +33,7 @@ export function recordsRoutes(app: FastifyInstance, deps: RecordsDeps): void {
       .send(present(record))
   })
 
-  app.get('/v1/records', { config: READ }, async (request) => {
+  app.get('/v1/records', { config: { ...READ, takes: 'query' } }, async (request) => {
     const { limit, cursor } = parseInput(pageQuerySchema, request.query)
     const page = await pageOfRecords(deps, request.context, { limit, before: cursor ?? null })
     const nextCursor = page.nextBefore === null ? null : encodeCursor(page.nextBefore)
@@ -45,7 +45,7 @@ export function recordsRoutes(app: FastifyInstance, deps: RecordsDeps): void {
     return reply.header('etag', entityTagOf(record.version)).send(present(record))
   })
 
-  app.patch<WithId>('/v1/records/:id', { config: WRITE }, async (request, reply) => {
+  app.patch<WithId>('/v1/records/:id', { config: { ...WRITE, takes: 'body' } }, async (request, reply) => {
     const id = parseId(request.params.id)
     const expected = parseIfMatch(request.headers['if-match'])
     const patch = parseInput(patchBodySchema, request.body)
