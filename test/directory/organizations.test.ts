@@ -1,8 +1,10 @@
 // Organizations over the API: who sees what of one, who sets which field, and that a change is made whole or not at all.
+import { permissionsOf } from '@meridian/protocol/roles'
 import t, { type Test } from 'tap'
 import { dumpOf } from '../support/database-dump.ts'
 import { embeddedPlace, onPostgresql, type Place, shiftClock } from '../support/databases.ts'
 import { exchange, IN, idempotencyKey, signIn, startIdentity } from '../support/identity.ts'
+import { addMember } from '../support/members.ts'
 import { lockManagersOf, newOrganization, orgIdOf, signInToAsk, sysAdminToAsk } from '../support/organizations.ts'
 import { ask, fire, UNHURRIED } from '../support/races.ts'
 import { refuses } from '../support/refusal.ts'
@@ -38,17 +40,17 @@ t.test('people see what concerns them, sys-admins data and counts, and nobody el
   const manager = (await ada('GET', '/v1/orgs/acme')).body
   t.match(manager, { ...shared, primary_contact: { name: 'Contact', email: 'contact@example.test' } })
   t.strictSame(
-    manager['standing'].map(({ region, role }: Record<string, string>) => [region, role]),
+    manager['standing'],
     [
-      ['in', 'manager'],
-      // Nobody manages `us`, so any manager does.
-      ['us', 'manager'],
+      { region: 'in', role: 'manager', permissions: permissionsOf('manager'), manages: true },
+      { region: 'us', role: 'viewer', permissions: permissionsOf('viewer'), manages: true },
     ],
+    'nobody manages `us`, so any manager does, with no more rights in it than their own role has',
   )
   t.notOk(Object.hasOwn(manager, 'administration'))
 
   const member = (await lin('GET', '/v1/orgs/acme')).body
-  t.match(member, { ...shared, standing: [{ region: 'in', role: 'member' }] })
+  t.match(member, { ...shared, standing: [{ region: 'in', role: 'member', manages: false }] })
   t.strictSame(Object.keys(member).sort(), [...Object.keys(shared), 'id', 'standing', 'version'].sort())
 
   const { body, text } = await root('GET', `/v1/orgs/${manager['id']}`)
@@ -62,6 +64,22 @@ t.test('people see what concerns them, sys-admins data and counts, and nobody el
   const withoutId = ({ text }: { text: string }) => text.replace(/"request_id":"[^"]+"/, '')
   t.equal(foreign.status, 403)
   t.equal(withoutId(foreign), withoutId(unknown), 'foreign and unknown are the same bytes')
+})
+
+t.test('what somebody acts on for want of a manager is told apart from their own role', async (t) => {
+  const { identity, ada } = await start(t)
+  const inUs = async () => {
+    const { standing } = (await ada('GET', '/v1/orgs/acme')).body
+    return standing.find(({ region }: Record<string, string>) => region === 'us')
+  }
+  await ask(
+    identity,
+    `UPDATE membership m SET status = 'removed' FROM user_account u
+      WHERE u.id = m.user_id AND u.email = 'ada@acme.test' AND m.region = 'us'`,
+  )
+  t.strictSame(await inUs(), { region: 'us', role: null, permissions: [], manages: true })
+  await addMember(identity, 'una@acme.test', { org: 'acme', region: 'us', role: 'manager' })
+  t.equal(await inUs(), undefined, 'somebody manages it: it is theirs')
 })
 
 t.test('sys-admins find organizations by what their name or slug begins with, page by page', async (t) => {

@@ -8,11 +8,14 @@ import { displayNameSchema, orgStatusSchema, primaryContactSchema, subscriptionT
 import { nextCursorSchema, pageQuerySchema } from './paging.ts'
 import { permissionSchema, roleSchema } from './roles.ts'
 
-/** The caller's own role in one of the organization's regions. */
+/** How the caller stands in one of the organization's regions. */
 const standingSchema = z.strictObject({
   region: regionCodeSchema,
-  role: roleSchema,
+  /** Their own, with its permissions; null where they have none there. */
+  role: roleSchema.nullable(),
   permissions: z.array(permissionSchema),
+  /** Whether they act on memberships and invitations there: as its manager, or because it has none. */
+  manages: z.boolean(),
 })
 
 const countSchema = z.int().min(0)

@@ -10,7 +10,7 @@ import type { IdentityDb } from '../store/open-store.ts'
 export type Acting = { readonly userId: string }
 
 /** The role that a person acts with in a region; undefined where they have no say. */
-export function roleIn(standing: Pick<Standing, 'roles' | 'unmanaged'>, region: string): Role | undefined {
+function roleIn(standing: Pick<Standing, 'roles' | 'unmanaged'>, region: string): Role | undefined {
   const isManagerSomewhere = Object.values(standing.roles).includes('manager')
   if (isManagerSomewhere && standing.unmanaged.some((code) => code === region)) return 'manager'
   return standing.roles[region]

@@ -7,7 +7,7 @@ import { Refusal } from '../refusal.ts'
 import type { Standing } from '../store/authority.ts'
 import type { IdentityDb } from '../store/open-store.ts'
 import { findOrganization, listOrganizations, type OrganizationRow } from '../store/organization-details.ts'
-import { mayAct, requireAuthority, roleIn } from './authority.ts'
+import { mayAct, requireAuthority } from './authority.ts'
 import type { Actor } from './by-actor.ts'
 
 /** Whoever asks: somebody of the organization, or a sys-admin. */
@@ -50,8 +50,10 @@ export function presentOrganization(row: OrganizationRow, standing?: Standing): 
 
 function standingOf(standing: Standing): NonNullable<OrgDetails['standing']> {
   return standing.regions.flatMap((region) => {
-    const role = roleIn(standing, region)
-    return role === undefined ? [] : [{ region, role, permissions: [...permissionsOf(role)] }]
+    const role = standing.roles[region] ?? null
+    const manages = mayAct(standing, 'members:write', region)
+    if (role === null && !manages) return []
+    return [{ region, role, permissions: role === null ? [] : [...permissionsOf(role)], manages }]
   })
 }
 

@@ -24,7 +24,11 @@ export const ORG_FIELDS: Readonly<Record<string, Field>> = {
   time_zone: { text: 'Name in the IANA database.', example: 'Asia/Kolkata' },
   standing: { text: 'How the caller stands in it. For its people.' },
   'standing.region': { text: 'Code of the region.', example: 'in' },
-  'standing.role': { text: 'The role that they act with there.' },
+  'standing.role': { text: 'Their own role there; null where they have none.', example: 'manager' },
+  'standing.manages': {
+    text: 'Whether they act on memberships and invitations there: as its manager, or, as a manager elsewhere, because it has none.',
+    example: true,
+  },
   administration: { text: 'For sys-admins.' },
   data_placement: {
     text: 'How the operator’s tools call the place of its data; null for the common one.',
