@@ -2,6 +2,7 @@ import type { Context } from '@meridian/protocol/me'
 import { permissionsOf } from '@meridian/protocol/roles'
 import { type ContextRow, listContexts } from '../store/contexts.ts'
 import type { IdentityDb } from '../store/open-store.ts'
+import { findOrganizationId } from '../store/organization-names.ts'
 
 export type NamedContext = { readonly resource: string; readonly org: string }
 
@@ -12,11 +13,9 @@ export async function readContexts(
   named: NamedContext | undefined,
 ): Promise<readonly Context[]> {
   const rows = await listContexts(db, person.userId, person.clientId)
-  return rows.map((row) => present(row, named === undefined ? row.remembered : isNamed(row, named)))
-}
-
-function isNamed(row: ContextRow, named: NamedContext): boolean {
-  return row.audience === named.resource && (row.org_id === named.org || row.slug === named.org)
+  if (named === undefined) return rows.map((row) => present(row, row.remembered))
+  const orgId = await findOrganizationId(db, named.org)
+  return rows.map((row) => present(row, row.audience === named.resource && row.org_id === orgId))
 }
 
 function present(row: ContextRow, current: boolean): Context {

@@ -8,6 +8,7 @@ import type { SignOn } from '../sessions/sign-on.ts'
 import { insertCode } from '../store/authorization-codes.ts'
 import { type ContextRow, listContexts } from '../store/contexts.ts'
 import { listOwnInvitations } from '../store/invitation-answers.ts'
+import { findOrganizationId } from '../store/organization-names.ts'
 import { joinSignOn } from '../store/sign-on-sessions.ts'
 import { formatAuthorizationCode } from './authorization-code.ts'
 import { AuthorizationError } from './authorization-error.ts'
@@ -95,10 +96,9 @@ export async function offeredPlace(
 ): Promise<Place> {
   const { client, resource, org } = request
   const all = await listContexts(deps.db, signOn.user_id, client.id)
+  const orgId = org === undefined ? undefined : await findOrganizationId(deps.db, org)
   const contexts = all.filter(
-    (row) =>
-      (resource === undefined || row.audience === resource) &&
-      (org === undefined || row.org_id === org || row.slug === org),
+    (row) => (resource === undefined || row.audience === resource) && (org === undefined || row.org_id === orgId),
   )
   const [only] = contexts
   const isNamed = resource !== undefined || org !== undefined

@@ -1,7 +1,7 @@
 import type { Statement } from '@meridian/database/database'
 import { z } from 'zod'
-import { NAMED, nameOf } from './authority.ts'
 import type { IdentityDb } from './open-store.ts'
+import { NAMED, nameOf } from './organization-names.ts'
 
 const FIND_CONCERNED: Statement = {
   name: 'find_org_of_refusal',

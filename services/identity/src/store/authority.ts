@@ -5,10 +5,7 @@ import { type OrgId, orgIdSchema, orgSlugSchema, regionCodeSchema } from '@merid
 import { roleSchema } from '@meridian/protocol/roles'
 import { z } from 'zod'
 import type { IdentityDb } from './open-store.ts'
-
-/** An organization that is named by its id or its slug; an old slug leads to it as well. */
-export const NAMED = `o.id = coalesce($1::uuid, (SELECT n.id FROM organization n WHERE n.slug = $2::text),
-  (SELECT a.org_id FROM slug_alias a WHERE a.slug = $2::text AND a.kept_until > meridian_now()))`
+import { NAMED, nameOf } from './organization-names.ts'
 
 const READ_STANDING: Statement = {
   name: 'read_standing',
@@ -57,10 +54,4 @@ const LOCK_ORGANIZATION: Statement = {
 export async function lockOrganization(db: IdentityDb, org: string): Promise<OrgId | undefined> {
   const [row] = await db.sql(LOCK_ORGANIZATION, [...nameOf(org)])
   return row === undefined ? undefined : z.object({ id: orgIdSchema }).parse(row).id
-}
-
-/** As the parameters `id` and `slug` of a statement, of which one is null. */
-export function nameOf(org: string): readonly [id: string | null, slug: string | null] {
-  const id = orgIdSchema.safeParse(org.toLowerCase())
-  return id.success ? [id.data, null] : [null, org.toLowerCase()]
 }

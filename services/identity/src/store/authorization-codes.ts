@@ -1,13 +1,14 @@
 import type { Statement } from '@meridian/database/database'
 import { z } from 'zod'
 import type { IdentityDb } from './open-store.ts'
+import { idNamedBy } from './organization-names.ts'
 
 const INSERT_CODE: Statement = {
   name: 'insert_code',
   text: `INSERT INTO authorization_code
       (id, client_id, session_id, code_challenge, redirect_uri, nonce, scope, resource, org_id, expires_at)
     VALUES ($1::uuid, $2::text, $3::uuid, $4::text, $5::text, $6::text, $7::text, $8::text,
-      (SELECT id FROM organization WHERE $9::text IN (id::text, slug)),
+      (SELECT o.id FROM organization o WHERE o.id = ${idNamedBy('$9')}),
       meridian_now() + make_interval(secs => $10::integer))`,
 }
 

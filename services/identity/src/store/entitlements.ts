@@ -2,8 +2,8 @@
 import type { Statement } from '@meridian/database/database'
 import { type OrgId, orgIdSchema } from '@meridian/protocol/ids'
 import { z } from 'zod'
-import { NAMED, nameOf } from './authority.ts'
 import type { IdentityDb } from './open-store.ts'
+import { NAMED, nameOf } from './organization-names.ts'
 
 const READ_ENTITLEMENTS: Statement = {
   name: 'read_entitlements',

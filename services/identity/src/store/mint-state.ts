@@ -22,6 +22,7 @@ import {
   TARGETS,
 } from './mint-statements.ts'
 import type { IdentityDb } from './open-store.ts'
+import { idNamedBy } from './organization-names.ts'
 
 export const signedInSchema = z.object({
   user_id: userIdSchema,
@@ -119,7 +120,7 @@ const READ_FOR_EXCHANGE: Statement = {
     FROM ${CLOCK}, session s, user_account u, client c, ${TARGETS}
     WHERE s.id = $1::uuid AND s.revoked_at IS NULL AND u.id = s.user_id AND u.status = 'active'
       AND c.id = $2::text AND c.id = s.client_id AND c.status = 'active'
-      AND g.audience = $3::text AND $4::text IN (g.org_id::text, g.slug)`,
+      AND g.audience = $3::text AND g.org_id = ${idNamedBy('$4')}`,
 }
 
 function rotationValues(rotation: Rotation): unknown[] {

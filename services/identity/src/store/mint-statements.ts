@@ -2,6 +2,8 @@
 // Aliases: f family, s session, u user, c client, m membership, o organization, x organization-region, r region,
 // t the clock, g the targets. Only constants are put together here; values travel as parameters.
 
+import { idNamedBy } from './organization-names.ts'
+
 export const CLOCK = '(SELECT meridian_now() AS now) t'
 
 /** The people and programs behind a family are all still allowed to act. */
@@ -40,7 +42,7 @@ export const TARGET_TABLES = 'membership m, organization o, organization_region 
  * all of a mint's tables as one join takes fifteen times as long, once a connection and on each repeat.
  */
 export const TARGETS = `LATERAL (
-  SELECT m.id AS mid, m.version AS mv, m.role, o.id AS org_id, o.slug, r.code AS region, r.api_url AS audience
+  SELECT m.id AS mid, m.version AS mv, m.role, o.id AS org_id, r.code AS region, r.api_url AS audience
   FROM ${TARGET_TABLES} WHERE ${ADMITTING_MEMBERSHIP} OFFSET 0) g`
 
 export const TARGET_COLUMNS = 'g.mid::text AS mid, g.mv, g.role, g.org_id::text AS org_id, g.region, g.audience'
@@ -48,7 +50,7 @@ export const TARGET_COLUMNS = 'g.mid::text AS mid, g.mv, g.role, g.org_id::text 
 /** The target of a family's token: the one named by the request, else the one the family is bound to. */
 export function familyTarget(resource: string, org: string): string {
   return `g.audience = coalesce(${resource}::text, f.resource)
-    AND CASE WHEN ${org}::text IS NULL THEN g.org_id = f.org_id ELSE ${org}::text IN (g.org_id::text, g.slug) END
+    AND CASE WHEN ${org}::text IS NULL THEN g.org_id = f.org_id ELSE g.org_id = ${idNamedBy(org)} END
     AND (c.account_token OR (g.audience = f.resource AND g.org_id = f.org_id))`
 }
 

@@ -3,8 +3,8 @@ import type { Statement } from '@meridian/database/database'
 import { type OrgId, orgIdSchema, regionCodeSchema } from '@meridian/protocol/ids'
 import { orgStatusSchema, subscriptionTierSchema } from '@meridian/protocol/orgs'
 import { z } from 'zod'
-import { NAMED, nameOf } from './authority.ts'
 import type { IdentityDb } from './open-store.ts'
+import { NAMED, nameOf } from './organization-names.ts'
 
 const COLUMNS = `o.id::text, o.slug, o.name, o.status, o.version, o.settings, o.home_region, o.primary_contact_name,
   o.primary_contact_email, o.subscription_tier, o.data_placement, o.created_at, o.deleted_at, o.delete_after, o.purged_at,

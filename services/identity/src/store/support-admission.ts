@@ -6,6 +6,7 @@ import type { VouchedAdmission } from './introspection.ts'
 import { signedInSchema } from './mint-state.ts'
 import { ADMITTING_SUPPORT, CLOCK, SIGNED_IN_COLUMNS, SUPPORT_TABLES } from './mint-statements.ts'
 import type { IdentityDb } from './open-store.ts'
+import { idNamedBy } from './organization-names.ts'
 
 const LIVE_SIGN_IN = `s.revoked_at IS NULL AND u.id = s.user_id AND u.status = 'active'
   AND c.id = s.client_id AND c.status = 'active'`
@@ -16,7 +17,7 @@ const USE_GRANT: Statement = {
   text: `UPDATE support_grant g SET last_used_at = t.now
     FROM ${CLOCK}, session s, user_account u, client c, LATERAL (
       SELECT k.id, r.api_url AS audience FROM ${SUPPORT_TABLES}
-      WHERE ${ADMITTING_SUPPORT} AND r.api_url = $3::text AND $4::text IN (o.id::text, o.slug)
+      WHERE ${ADMITTING_SUPPORT} AND r.api_url = $3::text AND o.id = ${idNamedBy('$4')}
       ORDER BY k.decided_at DESC, k.id DESC LIMIT 1) chosen
     WHERE g.id = chosen.id AND g.status = 'approved' AND s.id = $1::uuid AND c.id = $2::text AND ${LIVE_SIGN_IN}
     RETURNING ${SIGNED_IN_COLUMNS}, g.id::text AS mid, g.version AS mv, g.role, g.org_id::text AS org_id, g.region,
