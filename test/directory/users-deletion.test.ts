@@ -194,14 +194,20 @@ t.test('the last manager stays, and is told of which organizations', async (t) =
       status: 409,
       error: 'last_manager',
     })
-    return reply.body['organizations'].map(({ slug }: { slug: string }) => slug)
+    const organizations = reply.body['organizations'] as readonly { slug: string; helped_by: string }[]
+    t.equal(/system administrators/.test(reply.body['detail']), organizations[0]?.helped_by === 'sys_admins', title)
+    return organizations.map(({ slug, helped_by: helpedBy }) => `${slug}: ${helpedBy}`)
   }
-  t.strictSame(await named('the only manager'), ['acme'], 'globex has another one')
+  t.strictSame(await named('the only manager'), ['acme: managers'], 'globex has another one')
   await ask(identity, `UPDATE organization SET status = 'suspended' WHERE slug = 'acme'`)
-  t.strictSame(await named('also of a suspended one'), ['acme'])
+  t.strictSame(await named('also of a suspended one'), ['acme: sys_admins'])
   t.strictSame((await eventsOf(identity, 'user')).slice(-2), ['user.deleted refused', 'user.deleted refused'])
   await ask(identity, `UPDATE organization SET status = 'active' WHERE slug = 'acme'`)
-  await addMember(identity, 'nobody@example.test', { org: 'acme', region: 'us', role: 'manager' })
+  await addMember(identity, 'nobody@example.test', { org: 'acme', region: 'in', role: 'manager' })
+  await ask(identity, `UPDATE region SET status = 'withdrawn' WHERE code = 'in'`)
+  const withdrawn = await named('where the region of every manager is withdrawn')
+  t.ok(withdrawn.includes('acme: sys_admins'), withdrawn.join())
+  await ask(identity, `UPDATE region SET status = 'active' WHERE code = 'in'`)
   t.equal((await deleteMe(identity, ada)).status, 204, 'once there is another one')
 })
 

@@ -72,10 +72,15 @@ async function deletePerson(deps: DeletionDeps, db: IdentityDb, person: Actor, o
   if (account.email !== null) await queueNotice(deps, db, { kind: 'account_deleted', to: account.email })
 }
 
+const APPOINT_FIRST = 'Make somebody else a manager there first'
+const ASK_SYS_ADMINS =
+  "Where an organization is suspended, or your region of it withdrawn, only the platform's system administrators can help: ask them"
+
 async function refuseWhereNeeded(db: IdentityDb, userId: string): Promise<void> {
   const organizations = await listOrganizationsDependingOn(db, userId, 'deletion')
   if (organizations.length > 0) {
-    const detail = 'Make somebody else a manager there first'
+    const isOwnToMend = organizations.every(({ helped_by: helpedBy }) => helpedBy === 'managers')
+    const detail = isOwnToMend ? APPOINT_FIRST : `${APPOINT_FIRST}. ${ASK_SYS_ADMINS}`
     throw new Refusal('last_manager', 'the last manager somewhere', detail, { members: { organizations } })
   }
   const until = await findUndoableUntil(db, userId)

@@ -15,6 +15,9 @@ export type Attempt = Omit<AuditEvent, 'id' | 'kind' | 'outcome'> & {
   readonly regions?: readonly string[]
 }
 
+const WHO_CAN_HELP =
+  "Make somebody else a manager first. Where the organization is suspended, or the region withdrawn, only the platform's system administrators can"
+
 /** Does the work in one transaction. Throws Refusal (last_manager), and then nothing was changed. */
 export async function keepingLastManager<T>(
   deps: Pick<Deps, 'db' | 'makeId'>,
@@ -26,7 +29,7 @@ export async function keepingLastManager<T>(
   } catch (error) {
     if (!isLossOfLastManager(error)) throw error
     await withTransaction(deps.db, (db) => recordRefusal(db, deps, attempt))
-    throw new Refusal('last_manager', 'the last active manager of the organization')
+    throw new Refusal('last_manager', 'the last active manager of the organization', WHO_CAN_HELP)
   }
 }
 

@@ -18,21 +18,32 @@ export async function lockOrganizationsOfPerson(db: IdentityDb, userId: string):
   await db.sql(LOCK_ORGANIZATIONS, [userId])
 }
 
-// As has_active_manager would say of the organization without this person.
+// As has_active_manager would say of the organization without this person. Nobody is made a manager in one that is
+// suspended, nor by somebody whose own regions there are all withdrawn.
 const LIST_DEPENDING: Statement = {
   name: 'list_organizations_depending_on_person',
-  text: `SELECT o.id::text, o.slug FROM organization o
+  text: `SELECT o.id::text, o.slug, CASE WHEN o.status <> 'suspended' AND EXISTS (SELECT FROM membership m
+        JOIN organization_region x ON x.org_id = m.org_id AND x.region = m.region JOIN region r ON r.code = m.region
+        WHERE m.org_id = o.id AND m.user_id = $1::uuid AND m.role = 'manager' AND m.status = 'active'
+          AND x.status = 'active' AND r.status = 'active')
+      THEN 'managers' ELSE 'sys_admins' END AS helped_by
+    FROM organization o
     WHERE o.status <> 'deleted' AND (o.status <> 'suspended' OR NOT $2::boolean)
       AND EXISTS (SELECT FROM membership m
         WHERE m.org_id = o.id AND m.user_id = $1::uuid AND m.role = 'manager' AND m.status = 'active')
       AND NOT EXISTS (SELECT FROM membership m JOIN user_account u ON u.id = m.user_id
-        JOIN organization_region x ON x.org_id = m.org_id AND x.region = m.region
+        JOIN organization_region x ON x.org_id = m.org_id AND x.region = m.region JOIN region r ON r.code = m.region
         WHERE m.org_id = o.id AND m.user_id <> $1::uuid AND m.role = 'manager' AND m.status = 'active'
-          AND u.status = 'active' AND x.status = 'active')
+          AND u.status = 'active' AND x.status = 'active' AND r.status = 'active')
     ORDER BY o.slug`,
 }
 
-const dependingSchema = z.object({ id: orgIdSchema, slug: orgSlugSchema })
+const dependingSchema = z.object({
+  id: orgIdSchema,
+  slug: orgSlugSchema,
+  /** Who can make somebody else a manager there, or let the organization go. */
+  helped_by: z.enum(['managers', 'sys_admins']),
+})
 
 /** The organizations whose last active manager the person is; a lock is allowed where one is suspended. */
 export async function listOrganizationsDependingOn(

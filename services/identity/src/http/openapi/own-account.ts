@@ -34,7 +34,7 @@ export const OWN_ACCOUNT_OPERATIONS: readonly Operation[] = [
     method: 'delete',
     path: '/v1/me',
     summary: 'Deletes the own account, at once and for good',
-    description: `${STEP_UP} Every sign-in and membership ends, and what is held about the person is erased here and in every region; they are told by mail. \`last_manager\` names the \`organizations\` that would have no manager left. \`conflict\`: the last system administrator stays, and an address that was changed lately may have to be given back first (\`possible_from\`).`,
+    description: `${STEP_UP} Every sign-in and membership ends, and what is held about the person is erased here and in every region; they are told by mail. \`last_manager\` names the \`organizations\` that would have no manager left, each with \`helped_by\`: \`managers\` where the caller can make somebody else one, \`sys_admins\` where only the platform’s can help, since the organization is suspended or the caller’s regions of it are withdrawn. \`conflict\`: the last system administrator stays, and an address that was changed lately may have to be given back first (\`possible_from\`).`,
     answers: [{ status: 204, description: 'Deleted.' }],
     errors: { kind: 'problem', codes: ['insufficient_user_authentication', 'last_manager', 'conflict'] },
   },
