@@ -14,7 +14,7 @@ import { propertySeed } from '../support/property-seed.ts'
 t.setTimeout(290_000)
 
 /** FEED_CHANGES: more of them, where somebody has the time. */
-const CHANGES = Number(process.env['FEED_CHANGES'] ?? 40_000)
+const CHANGES = Number(process.env['FEED_CHANGES'] ?? 100_000)
 
 /** What a region asks the feed with. */
 const QUESTION = /^(GET \/v1\/regions\/[a-z]+\/changes\?[^ ]*?after=)([^& ]+)([^ ]*)/
@@ -50,7 +50,7 @@ await onPostgresql(t, 'a region holds what the centre has, whatever happens on t
   ]
   const toCentre = CODES.map((code) => world.region(code).toCentre)
   const toDatabase = CODES.map((code) => world.region(code).toDatabase)
-  const changes = Math.ceil(CHANGES / 16)
+  const changes = Math.ceil((CHANGES * 0.4) / 16)
   const onEach = (of: readonly Link[], act: (link: Link, index: number) => void) => () => {
     for (const [index, link] of of.entries()) act(link, index)
   }
@@ -157,6 +157,16 @@ await onPostgresql(t, 'a region holds what the centre has, whatever happens on t
       const code = CODES[round % 2] ?? 'in'
       await Promise.all([world.killCentre(), world.killRegion(code)])
       await Promise.all([world.startCentre(), world.startRegion(code)])
+    }),
+  })
+  await run({
+    title: 'all are killed in turns while everybody is renamed, again and again',
+    changes: CHANGES * 0.6,
+    isBulk: true,
+    fault: repeatedly(100, async (round) => {
+      const code = CODES[round % 2] ?? 'in'
+      if (round % 3 === 0) await world.killCentre().then(world.startCentre)
+      else await world.killRegion(code).then(() => world.startRegion(code))
     }),
   })
   await run({

@@ -8,6 +8,8 @@ import type { Writer } from './feed-writer.ts'
 export type Scenario = {
   readonly title: string
   readonly changes: number
+  /** Hundreds of entities in each transaction. */
+  readonly isBulk?: boolean
   /** Puts faults on the world until `isOver`; resolves to how many. Everything is healed again by then. */
   readonly fault: (isOver: () => boolean) => Promise<number>
   /** Whether an older state may take the place of a newer one: only where the centre itself went back. */
@@ -25,12 +27,12 @@ export function createScenarios(t: Test, world: () => FeedWorld, writer: () => W
   const rows: (readonly string[])[] = [['scenario', 'faults', 'changes', 'differences']]
 
   return {
-    run: async ({ title, changes, fault, mayGoBack = false }) => {
+    run: async ({ title, changes, isBulk = false, fault, mayGoBack = false }) => {
       if (!ONLY.test(title)) return
       let written = 0
       let isWritten = false
-      const writing = writer()
-        .write(changes, PAUSE_MS)
+      const { write, writeInBulk } = writer()
+      const writing = (isBulk ? writeInBulk : write)(changes, PAUSE_MS)
         .then((count) => {
           written = count
         })

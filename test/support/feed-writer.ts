@@ -1,5 +1,6 @@
 // Writes what happens in a directory in a year, in a minute: several changes in one transaction, some rolled back in part
 // or whole, some open while others commit, some that meet at one person or organization.
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { type Client, createDirectory } from './feed-directory.ts'
 
@@ -9,6 +10,8 @@ export type Writer = {
   begin(): Promise<void>
   /** Writes until at least so many changes are committed; resolves to how many were. `pauseMs` between transactions. */
   write(changes: number, pauseMs?: number): Promise<number>
+  /** The same, hundreds of people in each transaction. */
+  writeInBulk(changes: number, pauseMs?: number): Promise<number>
   /** Of the organization of that number (not 0); the writer leaves them as they are. */
   manager(n: number): string
   readonly counts: { rolledBack: number; late: number; raced: number }
@@ -93,10 +96,28 @@ export function createFeedWriter(options: WriterOptions): Writer {
     return written + (await end(racer, true))
   }
 
+  async function renameMany(): Promise<number> {
+    await main.query('BEGIN')
+    await main.query(
+      `UPDATE user_account SET name = $1 || ' ' || left(id::text, 8) WHERE id IN (
+        SELECT id FROM user_account WHERE status <> 'deleted' ORDER BY hashtext(id::text || $1) LIMIT 300)`,
+      [label()],
+    )
+    return end(main, below(12) > 0)
+  }
+
   return {
     seed: options.seed,
     counts,
     manager,
+    writeInBulk: async (changes, pauseMs = 0) => {
+      let written = 0
+      while (written < changes) {
+        written += await renameMany()
+        await sleep(pauseMs)
+      }
+      return written
+    },
     begin: async () => {
       for (const connection of connections) await connection.connect()
       await directory.begin(main, options.people)
@@ -107,7 +128,7 @@ export function createFeedWriter(options: WriterOptions): Writer {
         if (isLate && !isStragglerOpen && below(20) === 0) await leaveOpen()
         else if (isStragglerOpen && below(10) === 0) written += await commitLate()
         else written += await (below(25) === 0 ? race() : transact())
-        if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
+        if (pauseMs > 0) await sleep(pauseMs)
       }
       if (isStragglerOpen) written += await commitLate()
       return written
