@@ -37,6 +37,7 @@ const NOT_IN_PRISMA: Readonly<Record<SchemaName, readonly string[]>> = {
     'invitation_settled_email_idx',
     'invitation_user_id_idx',
     'audit_event_platform_idx',
+    'audit_event_rare_kind_idx',
     'audit_seal_waiting_idx',
     'audit_chain_unsigned_idx',
     'support_grant_one_request',

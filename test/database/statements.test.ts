@@ -90,3 +90,16 @@ await onPostgresql(t, 'a statement is prepared once a connection', async (t, mak
   }
   t.strictSame(await database.sql(prepared, []), [{ runs: '3' }])
 })
+
+await onPostgresql(
+  t,
+  'a statement is prepared by its name, unless it is planned anew each time',
+  async (t, makePlace) => {
+    const database = await openCounters(t, await makePlace('empty'))
+    const text = 'SELECT $1::text AS value'
+    t.strictSame(await database.sql({ name: 'kept', text }, ['a']), [{ value: 'a' }])
+    t.strictSame(await database.sql({ name: 'not_kept', text, isPlannedAnew: true }, ['b']), [{ value: 'b' }])
+    const list = { name: 'list', text: `SELECT name FROM pg_prepared_statements WHERE name LIKE '%kept' ORDER BY name` }
+    t.strictSame(await database.sql(list, []), [{ name: 'kept' }])
+  },
+)

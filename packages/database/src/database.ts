@@ -6,7 +6,12 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Listening } from './listener.ts'
 
 /** A prepared statement. `name` identifies the text on its connection, so one name means one text for good. */
-export type Statement = { readonly name: string; readonly text: string }
+export type Statement = {
+  readonly name: string
+  readonly text: string
+  /** Planned for its values each time: where one plan for all of them would be far from good for many. */
+  readonly isPlannedAnew?: true
+}
 
 export type Row = Readonly<Record<string, unknown>>
 

@@ -69,7 +69,8 @@ async function openPostgresql<Client extends GeneratedClient>(
   const prisma = options.createClient(new PrismaPg(pool, { onConnectionError: onError }))
   return assemble('postgresql', prisma, {
     send: async (statement, values) => {
-      const query = { name: statement.name, text: statement.text, values: values as unknown[] }
+      const { name, text, isPlannedAnew = false } = statement
+      const query = { ...(isPlannedAnew ? {} : { name }), text, values: values as unknown[] }
       return (await pool.query<Record<string, unknown>>(query)).rows
     },
     listen: (channel, onMessage) => listenTo({ url, channel, onMessage, onError }),
