@@ -145,6 +145,23 @@ t.test('orders', async (t) => {
   )
 })
 
+t.test('whoever orders', async (t) => {
+  await eachEngine(t, 'has signed in a short while ago, and is a sys-admin still', async (t, place) => {
+    const settings = { ...UNHURRIED, stepUpMaxAgeSeconds: 60 }
+    const identity = await startIdentity(t, await place('identity'), { settings })
+    const root = await sysAdminToAsk(identity)
+    const wanted = { kind: 'compare', regions: null } as const
+    await shiftClock(identity.db, 120)
+    const stale = await root('POST', '/v1/sync/orders', wanted)
+    t.match(stale, { status: 401, body: { code: 'insufficient_user_authentication' } })
+    const [ada] = await ask(identity, "SELECT id::text FROM user_account WHERE email = 'ada@acme.test'")
+    const dismissed = { userId: String(ada?.['id']), clientId: 'native', sessionId: identity.deps.makeId() }
+    const ordering = orderSync(identity.deps, dismissed, syncOrderCreateSchema.parse(wanted), undefined, COMMAND)
+    await t.rejects(ordering, { code: 'access_denied' })
+    t.strictSame(await listOpenOrders(identity.db, 'in'), [])
+  })
+})
+
 t.test('races', async (t) => {
   await onPostgresql(t, 'of many who order at once, one does, for each region', async (t, place) => {
     const { identity } = await start(t, place)

@@ -54,3 +54,26 @@ await eachEngine(t, "another region's client, a token that is over and a client 
   await ask(identity, "UPDATE client SET status = 'deleted' WHERE id = 'region-in'")
   t.strictSame(await answers('in'), each('401 invalid_token'), 'of a client that is gone')
 })
+
+await eachEngine(t, 'an order to erase is acknowledged once, however often it is said', async (t, makePlace) => {
+  const identity = await startIdentity(t, await makePlace('identity'))
+  const token = await regionToken(identity, 'in')
+  const order = "INSERT INTO erasure_order (id, kind, subject_id, region) VALUES ($1::uuid, 'user', $1::uuid, 'in')"
+  await ask(identity, order, [ID])
+  const acknowledge = () =>
+    identity.inject({
+      method: 'PUT',
+      url: `/v1/regions/in/erasures/${ID}`,
+      headers: { authorization: `Bearer ${token}` },
+    })
+  const known = async () => [
+    await ask(identity, 'SELECT acknowledged_at::text FROM erasure_order'),
+    await ask(identity, "SELECT details FROM audit_event WHERE kind = 'erasure.acknowledged'"),
+  ]
+  t.equal((await acknowledge()).status, 204)
+  const first = await known()
+  t.equal(first[1]?.length, 1)
+  await shiftClock(identity.db, 60)
+  t.equal((await acknowledge()).status, 204)
+  t.strictSame(await known(), first)
+})

@@ -19,7 +19,7 @@ const page = {
   members_of_a_newer_centre: 1,
 }
 
-function setUp(answer: (path: string) => Response) {
+function setUp(answer: (path: string, signal: AbortSignal | null | undefined) => Response | Promise<Response>) {
   const asked: string[] = []
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const url = new URL(String(input))
@@ -28,7 +28,7 @@ function setUp(answer: (path: string) => Response) {
     }
     if (new Headers(init?.headers).get('authorization') !== 'Bearer a-token') throw new Error('not as this client')
     asked.push(`${url.pathname}${url.search}`)
-    return answer(url.pathname)
+    return answer(url.pathname, init?.signal)
   }
   const centre = createCentre({
     identityUrl: 'http://id.test',
@@ -96,6 +96,31 @@ t.test('a centre that would rather be asked later says when, and is taken at its
   }
   for (const said of [undefined, '', '-1', 'soon', 'Fri, 31 Dec 1999 23:59:59 GMT'])
     await t.rejects(busy(said).loadChanges('c1', 0, never), { name: 'CentreUnavailable' }, said ?? 'nothing')
+})
+
+t.test('a centre that does not answer is given up ten seconds after it was to', async (t) => {
+  const clocks: { afterMs: number; ring: () => void }[] = []
+  t.intercept(AbortSignal, 'timeout', {
+    value: (afterMs: number) => {
+      const clock = new AbortController()
+      clocks.push({ afterMs, ring: () => clock.abort(new Error('out of time')) })
+      return clock.signal
+    },
+  })
+  const { loaders } = setUp(async (_path, signal) => {
+    if (!signal?.aborted) await new Promise((resolve) => signal?.addEventListener('abort', resolve))
+    throw signal?.reason
+  })
+  const asked = [
+    loaders.loadChanges('c1', 20, never),
+    loaders.loadSnapshot({ after: null, through: null }, never),
+    loaders.loadDigests(null, never),
+  ]
+  const given = clocks.map(({ afterMs }) => afterMs)
+  t.strictSame(given, [30_000, 10_000, 10_000])
+  const refused = Promise.all(asked.map((one) => t.rejects(one, /out of time/)))
+  for (const { ring } of clocks) ring()
+  await refused
 })
 
 function waiting() {
