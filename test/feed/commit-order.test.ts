@@ -206,6 +206,19 @@ await onPostgresql(t, 'what can be told is not taken for what cannot be told yet
   await open.query('COMMIT')
 })
 
+await onPostgresql(t, 'one process compacts at a time, and no other waits for it', async (t, makePlace) => {
+  const place = await makePlace('identity')
+  const { identity, directory } = await startSmallDirectory(t, place, SEED)
+  for (const name of ['One', 'Two']) await ask(identity, RENAME, [directory.memberOf(0), name])
+  await followerOf(identity).follow()
+  await shiftClock(identity.db, 601)
+  const other = await connect(t, place)
+  await other.query('BEGIN; SELECT seq FROM feed_compaction FOR UPDATE')
+  t.equal(await compactFeed(identity.deps), 0)
+  await other.query('COMMIT')
+  t.ok((await compactFeed(identity.deps)) > 0)
+})
+
 type Skew = {
   readonly title: string
   /** Held open; what it does must reach the region though it cannot see the other. */
