@@ -7,7 +7,7 @@ import { startIdentity } from '../support/identity.ts'
 import { regionToken } from '../support/region-lanes.ts'
 
 t.test('two reads of each client are under way at once, however they end', async (t) => {
-  const readInBulk = createBulkReads()
+  const readInBulk = createBulkReads({ atOnceMax: 2, waitingMax: 0 })
   const hold = (clientId: string) => {
     const page = Promise.withResolvers<string>()
     return { ...page, answer: readInBulk(clientId, () => page.promise) }
@@ -37,6 +37,33 @@ t.test('two reads of each client are under way at once, however they end', async
   t.equal(await readInBulk('ours', async () => 'page'), 'page')
 })
 
+t.test('where some may wait they take turns, in the order in which they came', async (t) => {
+  const read = createBulkReads({ atOnceMax: 1, waitingMax: 2 })
+  const begun: number[] = []
+  const hold = (number: number) => {
+    const page = Promise.withResolvers<string>()
+    const answer = read('ours', () => {
+      begun.push(number)
+      return page.promise
+    })
+    return { ...page, answer }
+  }
+  const [first, second, third] = [hold(1), hold(2), hold(3)]
+  await t.rejects(hold(4).answer, { code: 'rate_limited' })
+  t.strictSame(begun, [1])
+  first.reject(new Error('the database is away'))
+  await t.rejects(first.answer, /is away/)
+  await Promise.resolve()
+  t.strictSame(begun, [1, 2])
+  second.resolve('page')
+  third.resolve('page')
+  t.strictSame(await Promise.all([second.answer, third.answer]), ['page', 'page'])
+  const last = hold(5)
+  last.resolve('page')
+  await last.answer
+  t.strictSame(begun, [1, 2, 3, 5])
+})
+
 await onPostgresql(t, 'beyond them it is told to come again, and finds room after a failure', async (t, makePlace) => {
   const place = await makePlace('identity')
   const identity = await startIdentity(t, place)
@@ -45,9 +72,9 @@ await onPostgresql(t, 'beyond them it is told to come again, and finds room afte
   const holder = new pg.Client(place.url)
   await holder.connect()
   t.teardown(() => holder.end())
-  for (const what of ['snapshot', 'digests']) {
+  for (const what of ['snapshot', 'digests', 'changes'] as const) {
     await holder.query('BEGIN; LOCK TABLE change')
-    const asked = Array.from({ length: 10 }, () => read('in', what))
+    const asked = Array.from({ length: what === 'changes' ? 60 : 10 }, () => read('in', what))
     t.equal((await read('us', what)).status, 503, 'another client is not refused')
     const refused = (await Promise.all(asked)).filter(({ status }) => status !== 503)
     t.ok(refused.length > 0, what)

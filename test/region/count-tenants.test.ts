@@ -40,7 +40,7 @@ async function setUp(organizations: number) {
   })
   const report = async () => {
     world.counted.length = 0
-    await noteToldCounts(database, await counter.countChanged())
+    await noteToldCounts(database, null, await counter.countChanged())
     return world.counted
   }
   return { ids, world, report }

@@ -14,11 +14,14 @@ import { instantOf } from './instant.ts'
 /** A revocation that takes longer to be known is worth a look. */
 const CANARY_ALARM_SECONDS = 30
 
-export async function readRegionSync(deps: Pick<Deps, 'db'>): Promise<RegionSyncList> {
+export async function readRegionSync(
+  deps: Pick<Deps, 'db'>,
+  readVisible = () => countVisible(deps.db),
+): Promise<RegionSyncList> {
   const [regions, followers, visible] = await Promise.all([
     listRegionsWithHealth(deps.db),
     listFollowers(deps.db),
-    countVisible(deps.db),
+    readVisible(),
   ])
   return {
     regions: regions.map((region) => {

@@ -16,8 +16,12 @@ import type { KeyPlace } from '../store/feed-rows.ts'
 import { readSnapshot } from '../store/feed-snapshot.ts'
 import { markRegionSeen } from '../store/region-presence.ts'
 import { listOpenOrders } from '../store/sync-orders.ts'
+import { createBulkReads } from './bulk-reads.ts'
 import { type FeedCursor, formatFeedCursor, parseFeedCursor } from './feed-cursor.ts'
 import type { Waiters } from './waiters.ts'
+
+/** Of one client: its processes that are woken together take turns. Waiting for news is no page. */
+const PAGES = { atOnceMax: 3, waitingMax: 40 }
 
 export type ChangesQuestion = {
   readonly after: string | undefined
@@ -27,7 +31,7 @@ export type ChangesQuestion = {
 }
 
 export interface ChangeLane {
-  /** Throws Refusal (cursor_gone). */
+  /** Throws Refusal (cursor_gone, rate_limited). */
   readChanges(follower: Follower, question: ChangesQuestion): Promise<ChangesPage>
   readSnapshot(
     follower: Follower,
@@ -46,6 +50,7 @@ export function createChangeLane(deps: Pick<Deps, 'db' | 'metrics'>, { waiters, 
   const { db } = deps
   // A region has one order at a time; one that was told lets a question wait as if it were not there.
   const toldOrders = new Map<string, string>()
+  const readInTurn = createBulkReads(PAGES)
 
   /** Where a question asks from is noted when it comes: once it has waited, another process may have asked from further on. */
   async function readPage(
@@ -80,14 +85,15 @@ export function createChangeLane(deps: Pick<Deps, 'db' | 'metrics'>, { waiters, 
       if (after !== undefined && cursor === undefined) throw new Refusal('cursor_gone', 'no cursor of ours')
       await markRegionSeen(db, follower)
       const { region, clientId } = follower
-      let page = await readPage(follower, cursor, { limit, hasWaited: false })
+      const read = (hasWaited: boolean) => readInTurn(clientId, () => readPage(follower, cursor, { limit, hasWaited }))
+      let page = await read(false)
       const toldOrder = toldOrders.get(region) ?? null
       const isNews = page.entries.length > 0 || page.orders.some(({ id }) => id !== toldOrder)
       if (!isNews && waitSeconds > 0) {
         const { xid, seq } = cursor?.place ?? { xid: '0', seq: '0' }
         const waiting = { region, after: { xid, seq }, order: toldOrder }
         await waiters.wait(waiting, { clientId, timeoutMs: waitSeconds * 1000, signal })
-        page = await readPage(follower, cursor, { limit, hasWaited: true })
+        page = await read(true)
       }
       for (const { id } of page.orders) toldOrders.set(region, id)
       deps.metrics.entriesTold.inc({ region }, page.entries.length)

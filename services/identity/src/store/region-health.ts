@@ -1,6 +1,7 @@
 // How regions are, by what the centre itself knows of them: when they were last here, and what they have not fetched. A region
 // is what the client is that speaks for it: services of other teams are listed, and decide nothing.
 import type { Statement } from '@meridian/database/database'
+import { withTransaction } from '@meridian/database/transaction'
 import { regionCodeSchema } from '@meridian/protocol/ids'
 import {
   LAGGING_AFTER_SECONDS,
@@ -10,7 +11,7 @@ import {
   UNREACHABLE_AFTER_SECONDS,
 } from '@meridian/protocol/region-report'
 import { z } from 'zod'
-import type { IdentityDb } from './open-store.ts'
+import type { IdentityDatabase, IdentityDb } from './open-store.ts'
 import { voicesOf } from './region-voice.ts'
 
 /** A service that has not been here for so long is none that a region waits for. */
@@ -168,7 +169,17 @@ const visibleSchema = z.object({
 })
 export type VisibleRow = z.infer<typeof visibleSchema>
 
+// Some two seconds for two million memberships; less than a request may take.
+const LIMIT_TIME: Statement = {
+  name: 'limit_time_to_count_visible',
+  text: "SELECT set_config('statement_timeout', '4s', true)",
+}
+
 /** What each active region should hold. */
-export async function countVisible(db: IdentityDb): Promise<readonly VisibleRow[]> {
-  return (await db.sql(VISIBLE, [])).map((row) => visibleSchema.parse(row))
+export async function countVisible(db: IdentityDatabase): Promise<readonly VisibleRow[]> {
+  const rows = await withTransaction(db, async ({ sql }) => {
+    await sql(LIMIT_TIME, [])
+    return sql(VISIBLE, [])
+  })
+  return rows.map((row) => visibleSchema.parse(row))
 }

@@ -37,11 +37,11 @@ export const REGION_LANE_OPERATIONS: readonly Operation[] = [
     path: '/v1/regions/{code}/changes',
     summary: 'What has changed of what the region may see',
     description:
-      'The state as it is now of each entity that has changed since `after`, or null for one that is to be seen there no more; an entry may come twice, and is newer where its `revision` is. Answered when there is something, or after `wait` seconds. `cursor_gone`: what came after that cursor cannot be told any more; the region compares its digests, and reads again what differs.',
+      'The state as it is now of each entity that has changed since `after`, or null for one that is to be seen there no more; an entry may come twice, and is newer where its `revision` is. Answered when there is something, or after `wait` seconds. `cursor_gone`: what came after that cursor cannot be told any more; the region compares its digests, and reads again what differs. `rate_limited`: three pages of it are read at once, and forty wait for their turn.',
     parameters: [CODE],
     query: changesQuerySchema,
     answers: [{ status: 200, description: 'A page of it.', schema: changesPageSchema }],
-    errors: { kind: 'problem', codes: ['access_denied', 'cursor_gone'] },
+    errors: { kind: 'problem', codes: ['access_denied', 'cursor_gone', 'rate_limited'] },
   },
   {
     ...LANES,

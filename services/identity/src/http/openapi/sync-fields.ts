@@ -20,7 +20,7 @@ export const SYNC_FIELDS: Readonly<Record<string, Field>> = {
   },
   revocations_stale_seconds: { text: 'The same of the revocation lane.', example: 1 },
   held: { text: 'How much it holds.' },
-  visible: { text: 'How much it should hold, by the centre’s count.' },
+  visible: { text: 'How much it should hold, by the centre’s count of a minute ago at most.' },
   'held.organizations': { text: 'Of those that were not purged.', example: 2 },
   'visible.organizations': { text: 'Of those that were not purged.', example: 2 },
   'held.users': { text: 'People with a membership there.', example: 40 },

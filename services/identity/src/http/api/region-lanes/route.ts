@@ -26,6 +26,8 @@ import { idOf } from '../../path-names.ts'
 
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
+const BULK_READS = { atOnceMax: 2, waitingMax: 0 }
+
 /** Above the longest wait. */
 const LONG_POLL_TIMEOUT_MS = 25_000
 
@@ -37,7 +39,7 @@ export function regionLanesRoutes(app: FastifyInstance, deps: Deps): void {
     waiters,
     onReturned: (follower) => orderErasuresAgain(deps, follower),
   })
-  const readInBulk = createBulkReads()
+  const readInBulk = createBulkReads(BULK_READS)
   const hints = createHints(deps, waiters)
   // What a request writes in a single statement, without a transaction of its own.
   app.addHook('onResponse', async ({ method }) => {
