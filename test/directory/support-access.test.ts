@@ -22,6 +22,7 @@ import {
   startIdentity,
   US,
 } from '../support/identity.ts'
+import { letManagersGo } from '../support/manager-guards.ts'
 import { ask, fire, times, UNHURRIED } from '../support/races.ts'
 import { refuses } from '../support/refusal.ts'
 import { askForSupport, decideOnSupport, giveBackSupport, letSupportIn } from '../support/support-access.ts'
@@ -207,7 +208,10 @@ const CAUSES: readonly Cause[] = [
   },
   {
     title: 'the withdrawal of the region',
-    end: ({ identity }) => run(identity, `UPDATE organization_region SET status = 'withdrawn' WHERE region = 'in'`),
+    end: async ({ identity }) => {
+      await letManagersGo(identity)
+      await run(identity, `UPDATE organization_region SET status = 'withdrawn' WHERE region = 'in'`)
+    },
     undo: `UPDATE organization_region SET status = 'active' WHERE region = 'in'`,
     reason: 'organization_closed',
   },
@@ -392,10 +396,17 @@ t.test('a request is made once a key, one waits at a time, and it lapses', async
     [{ org: 'globex', region: 'in' }, 422],
   ] as const)
     t.equal((await askForSupport(identity, root, wish)).status, status, JSON.stringify(wish))
-  await run(identity, `UPDATE organization_region SET status = 'withdrawn' WHERE region = 'us'`)
+  await run(
+    identity,
+    `UPDATE organization_region SET status = 'withdrawn' WHERE region = 'us' AND org_id = (SELECT id FROM organization WHERE slug = 'acme')`,
+  )
   t.equal((await askForSupport(identity, root, { region: 'us' })).status, 422, 'a region that was withdrawn')
   await run(identity, `UPDATE organization SET status = 'suspended' WHERE slug = 'acme'`)
-  t.equal((await askForSupport(identity, root)).status, 404, 'an organization that is closed')
+  const closed = await refuses(t, identity, 'an organization that is closed', () => askForSupport(identity, root), {
+    status: 409,
+    error: 'conflict',
+  })
+  t.match(closed.body['detail'], 'open it first')
   await run(identity, `UPDATE organization SET status = 'active' WHERE slug = 'acme'`)
   await shiftClock(identity.db, 7 * 86_400)
   const [ada2, root2] = [await tokenOf('ada@acme.test'), await tokenOf(ROOT)]

@@ -63,6 +63,7 @@ t.test('the matrix', async (t) => {
       const before = await tables.read()
       for (const cell of cells.filter(({ outcome }) => isRefusal(outcome))) await check(cell)
       await looksUnknown(t, world, row)
+      await isNamedUnknown(t, world, row)
       await keepsApart(t, world, row)
       t.ok((await tables.read()) === before, 'what was refused has changed nothing')
       for (const cell of cells.filter(({ outcome }) => !isRefusal(outcome))) {
@@ -87,6 +88,13 @@ async function looksUnknown(t: Test, world: World, row: AccessRow): Promise<void
     const replies = [...refused.map((aim) => world[aim]), unknown].map((target) => send(world, row, actor, target))
     t.equal(new Set((await Promise.all(replies)).map(bytesOf)).size, 1, `${actor}: unknown and forbidden look alike`)
   }
+}
+
+/** Sys-admins may know which organizations there are. */
+async function isNamedUnknown(t: Test, world: World, row: AccessRow): Promise<void> {
+  if (!row.route.includes('/:org') || isRefusal(row.own.sys_admin)) return
+  const unknown = { ...world.own, org: { id: UNKNOWN_ID, slug: 'nobodys-slug' } }
+  t.equal(outcomeOf(await send(world, row, 'sys_admin', unknown)), '404 not_found', 'sys_admin: there is none')
 }
 
 /** What belongs to another organization is not there, under one's own: the same bytes as for what nobody has. */

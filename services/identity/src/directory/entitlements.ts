@@ -38,16 +38,16 @@ export async function readOwnEntitlements(
   return present(deps.db, standing.org_id, mayAct(standing, 'entitlements:write') ? 'licence' : 'in use')
 }
 
-/** For sys-admins. Throws Refusal (access_denied). */
+/** For sys-admins. Throws Refusal (not_found). */
 export async function readLicence(deps: Pick<Deps, 'db'>, org: string): Promise<Entitlements> {
   const orgId = await findLicensee(deps.db, org)
-  if (orgId === undefined) throw new Refusal('access_denied', 'no such organization')
+  if (orgId === undefined) throw new Refusal('not_found', 'no such organization')
   return present(deps.db, orgId, 'licence')
 }
 
 /**
  * Makes these modules the whole licence; what is new is switched on where it can be. For sys-admins. Throws Refusal:
- * access_denied, precondition_failed, INVALID_MODULE, ENHANCEMENT_REQUIRES_STANDALONE.
+ * not_found, precondition_failed, INVALID_MODULE, ENHANCEMENT_REQUIRES_STANDALONE.
  */
 export async function setLicence(
   deps: ManagingDeps,
@@ -61,7 +61,7 @@ export async function setLicence(
     await requireActingSysAdmin(db, actor)
     const orgId = await lockOrganization(db, org)
     if (orgId === undefined || (await findLicensee(db, orgId)) === undefined)
-      throw new Refusal('access_denied', 'no such organization, or it is deleted')
+      throw new Refusal('not_found', 'no such organization, or it is deleted')
     const { held, catalogue } = await readToChange(db, orgId, expected)
     requireModules(catalogue, modules)
     requireStandalones(catalogue, modules)

@@ -18,7 +18,7 @@ import type { Caller } from './organization-details.ts'
 export type AppointingDeps = Pick<Deps, 'db' | 'makeId' | 'randomBytes' | 'secrets'>
 
 /**
- * Only where nobody manages the organization. Throws Refusal: access_denied, manager_present, conflict, email_taken,
+ * Only where nobody manages the organization. Throws Refusal: not_found, manager_present, conflict, email_taken,
  * sys_admin_cannot_be_member, idempotency_key_reused.
  */
 export async function addFirstManager(

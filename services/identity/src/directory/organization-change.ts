@@ -35,7 +35,7 @@ export type Locked = { readonly db: IdentityDb; readonly row: OrganizationRow; r
 /** What the change was, for the audit event; null where everything was so already. */
 export type Changed = { readonly [part in 'details' | 'before' | 'after']?: AuditFields } & { readonly region?: string }
 
-/** Says who may: sys-admins alone, or the managers too. Throws Refusal (access_denied). */
+/** Says who may: sys-admins alone, or the managers too. Throws Refusal: access_denied, not_found. */
 export type Lock = (db: IdentityDb, attempt: Attempt) => Promise<Locked>
 
 /** For sys-admins, whatever state it is in. */

@@ -13,7 +13,7 @@ import type { Actor } from './by-actor.ts'
 /** Whoever asks: somebody of the organization, or a sys-admin. */
 export type Caller = Actor & { readonly platformRole: 'sys_admin' | null }
 
-/** Throws Refusal (access_denied). */
+/** Throws Refusal: access_denied, not_found. */
 export async function readOrganization(deps: Pick<Deps, 'db'>, caller: Caller, org: string): Promise<OrgDetails> {
   if (caller.platformRole === 'sys_admin') return presentOrganization(await getOrganization(deps.db, org))
   const standing = await requireAuthority(deps.db, caller, org, 'organization:read')
@@ -31,10 +31,10 @@ export async function listOrganizationPage(deps: Pick<Deps, 'db'>, query: OrgPag
   }
 }
 
-/** In whatever state. Throws Refusal (access_denied). */
+/** In whatever state; a sys-admin may know which there are. Throws Refusal (not_found). */
 export async function getOrganization(db: IdentityDb, org: string): Promise<OrganizationRow> {
   const row = await findOrganization(db, org)
-  if (row === undefined) throw new Refusal('access_denied', 'no such organization')
+  if (row === undefined) throw new Refusal('not_found', 'no such organization')
   return row
 }
 

@@ -33,6 +33,8 @@ export function requestSupport(
   return withTransaction(deps.db, (db) => answerOnce(db, key, 201, () => ask(deps, db, actor, request, origin)))
 }
 
+const CLOSED = 'The organization is suspended, deleted or in no region: open it first'
+
 async function ask(
   deps: SupportDeps,
   db: IdentityDb,
@@ -42,9 +44,9 @@ async function ask(
 ): Promise<SupportGrant> {
   await requireActingSysAdmin(db, actor)
   const orgId = await lockOrganization(db, request.org)
-  const regions = orgId === undefined ? [] : await findOpenRegions(db, orgId)
-  if (orgId === undefined || regions.length === 0)
-    throw new Refusal('not_found', 'no such organization, or it is closed')
+  if (orgId === undefined) throw new Refusal('not_found', 'no such organization')
+  const regions = await findOpenRegions(db, orgId)
+  if (regions.length === 0) throw new Refusal('conflict', 'the organization is closed', CLOSED)
   if (!regions.includes(request.region))
     throw new Refusal('unknown_region', 'the organization is not there', 'region: is none of this organization’s')
   const id = deps.makeId()

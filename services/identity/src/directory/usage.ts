@@ -5,7 +5,7 @@ import { listUsage } from '../store/usage.ts'
 import { requireAuthority } from './authority.ts'
 import { getOrganization } from './organization-details.ts'
 
-/** Throws Refusal (access_denied), the same for an organization that is not theirs and for none. */
+/** Throws Refusal: access_denied, the same for an organization that is not theirs and for none; for sys-admins not_found. */
 export async function readUsage(
   deps: Pick<Deps, 'db'>,
   reader: { readonly userId: string; readonly platformRole: 'sys_admin' | null },

@@ -29,7 +29,7 @@ export const MODULE_OPERATIONS: readonly Operation[] = [
     description: 'Managers and sys-admins see the licence and its switches; everybody else there, what is switched on.',
     parameters: [ORG_NAME],
     answers: [SET],
-    errors: { kind: 'problem', codes: ['access_denied'] },
+    errors: { kind: 'problem', codes: ['access_denied', 'not_found'] },
   },
   {
     ...MODULES,
@@ -41,7 +41,7 @@ export const MODULE_OPERATIONS: readonly Operation[] = [
     parameters: [ORG_NAME, ifMatch(true)],
     body: { kind: 'json', schema: licenceSchema, examples: [{ summary: 'Two modules' }] },
     answers: [SET],
-    errors: { kind: 'problem', codes: ['insufficient_user_authentication', ...CHANGED] },
+    errors: { kind: 'problem', codes: ['insufficient_user_authentication', 'not_found', ...CHANGED] },
   },
   {
     ...MODULES,

@@ -11,7 +11,13 @@ const WRITE = { area: 'Organizations', caller: 'person', parameters: [ORG_NAME, 
 const CHANGED = { status: 200, description: 'As it is now.', schema: orgDetailsSchema, headers: { ETag: ETAG } }
 const FOR = 'For sys-admins with a recent sign-in (RFC 9470).'
 const REGION = pathParameter('code', regionCodeSchema, 'Code of the region.')
-const REFUSED = ['access_denied', 'insufficient_user_authentication', 'conflict', 'precondition_failed'] as const
+const REFUSED = [
+  'access_denied',
+  'not_found',
+  'insufficient_user_authentication',
+  'conflict',
+  'precondition_failed',
+] as const
 
 export const ORG_LIFECYCLE_OPERATIONS: readonly Operation[] = [
   {
@@ -35,7 +41,7 @@ export const ORG_LIFECYCLE_OPERATIONS: readonly Operation[] = [
     answers: [CHANGED],
     errors: {
       kind: 'problem',
-      codes: ['access_denied', 'insufficient_user_authentication', 'precondition_failed'],
+      codes: ['access_denied', 'insufficient_user_authentication', 'not_found', 'precondition_failed'],
     },
   },
   {
@@ -83,7 +89,7 @@ export const ORG_LIFECYCLE_OPERATIONS: readonly Operation[] = [
     errors: {
       kind: 'problem',
       codes: [
-        ...(['access_denied', 'insufficient_user_authentication', 'manager_present', 'conflict'] as const),
+        ...(['access_denied', 'insufficient_user_authentication', 'manager_present', 'conflict', 'not_found'] as const),
         ...(['email_taken', 'sys_admin_cannot_be_member', 'idempotency_key_reused'] as const),
       ],
     },

@@ -59,10 +59,10 @@ export const ORG_OPERATIONS: readonly Operation[] = [
     path: '/v1/orgs/{org}',
     summary: 'One organization',
     description:
-      'Its people see how they stand in it; its managers also its primary contact; sys-admins its data and how many people it has, never who. A former slug leads to it as well.',
+      'Its people see how they stand in it; its managers also its primary contact; sys-admins its data and how many people it has, never who. A former slug leads to it as well. One that is unknown is `not_found` to sys-admins, and `access_denied` to everybody else, as one that is not theirs.',
     parameters: [ORG_NAME],
     answers: [{ status: 200, description: 'The organization.', schema: orgDetailsSchema, headers: { ETag: ETAG } }],
-    errors: { kind: 'problem', codes: ['access_denied'] },
+    errors: { kind: 'problem', codes: ['access_denied', 'not_found'] },
   },
   {
     ...ORG,
@@ -86,7 +86,7 @@ export const ORG_OPERATIONS: readonly Operation[] = [
       kind: 'problem',
       codes: [
         ...(['access_denied', 'insufficient_user_authentication', 'conflict', 'precondition_failed'] as const),
-        ...(['precondition_required', ['unknown_region', 422]] as const),
+        ...(['precondition_required', 'not_found', ['unknown_region', 422]] as const),
       ],
     },
   },
@@ -105,7 +105,7 @@ export const ORG_OPERATIONS: readonly Operation[] = [
       kind: 'problem',
       codes: [
         ...(['access_denied', 'insufficient_user_authentication', 'slug_taken', 'conflict'] as const),
-        ...(['precondition_failed', 'precondition_required'] as const),
+        ...(['precondition_failed', 'precondition_required', 'not_found'] as const),
       ],
     },
   },
@@ -119,7 +119,7 @@ export const ORG_OPERATIONS: readonly Operation[] = [
     parameters: [ORG_NAME],
     query: summaryQuerySchema,
     answers: [{ status: 200, description: 'The counts.', schema: tenantSummarySchema }],
-    errors: { kind: 'problem', codes: ['access_denied'] },
+    errors: { kind: 'problem', codes: ['access_denied', 'not_found'] },
   },
   {
     ...ORG,

@@ -110,6 +110,6 @@ export const SYNC_OPERATIONS: readonly Operation[] = [
     parameters: [ORG_NAME],
     query: usageQuerySchema,
     answers: [{ status: 200, description: 'Days without requests are left out.', schema: usageSchema }],
-    errors: { kind: 'problem', codes: ['access_denied'] },
+    errors: { kind: 'problem', codes: ['access_denied', 'not_found'] },
   },
 ]
