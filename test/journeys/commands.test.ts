@@ -1,5 +1,7 @@
 // The operator's commands as they are typed: what each says of itself, what it refuses, and that what it does by the
 // running service and without one is the same.
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readCommandLine } from '../../services/identity/src/cli/command-line.ts'
 import { COMMANDS, type CommandName, commandOf, runCommand } from '../../services/identity/src/cli/commands.ts'
@@ -10,7 +12,7 @@ import { embeddedPlace, onPostgresql } from '../support/databases.ts'
 import { type IdentityUnderTest, type Instance, makeSysAdmin, signIn, startIdentity } from '../support/identity.ts'
 import { freePort, identityEnvironment, spawnIdentity } from '../support/identity-process.ts'
 import { meridian } from '../support/meridian-command.ts'
-import { fire, UNHURRIED } from '../support/races.ts'
+import { ask, fire, UNHURRIED } from '../support/races.ts'
 
 t.setTimeout(180_000)
 
@@ -107,7 +109,10 @@ t.test('an organization, from its making to its end, without a sys-admin', async
     { message: /^Refused: the slug is taken/ },
     'a dry run says so too',
   )
-  await t.rejects(run('org create --slug initech --region in', names), { isUsage: true, message: /managerEmail/ })
+  await t.rejects(run('org create --slug initech --region in', names), {
+    isUsage: true,
+    message: /^ {2}--manager-email: /m,
+  })
 
   t.match(await run('org add-region initech us'), { regions: ['in', 'us'] })
   t.match(await run('org remove-region initech us'), { regions: ['in'] })
@@ -213,6 +218,37 @@ t.test('the state of the service is shown in numbers', async (t) => {
   t.match(await run('sys-admin list'), { sys_admins: [{ email: 'root@example.test', status: 'active' }] })
 })
 
+t.test('a chain of the audit waits for its signature from when that is due', async (t) => {
+  const { identity, run } = await started(t)
+  const waiting = async (age: string) => {
+    await ask(
+      identity,
+      `INSERT INTO audit_chain (chain, seq, hash, unsigned_since) VALUES (gen_random_uuid(), 1, sha256('x'),
+        meridian_now() - interval '${age}')`,
+    )
+    const { queues } = (await run('status')) as { queues: readonly Record<string, unknown>[] }
+    return queues.find(({ queue }) => queue === 'audit chains to sign')
+  }
+  t.match(await waiting('59 minutes'), { waiting: 0, oldest_seconds: null })
+  const overdue = await waiting('70 minutes')
+  t.match(overdue, { waiting: 1 })
+  t.ok(Number(overdue?.['oldest_seconds']) < 3600, 'its age is how long it is overdue')
+})
+
+t.test('a file of the audit is there once it is whole', async (t) => {
+  const { identity, run } = await started(t)
+  const folder = t.testdir()
+  const year = { from: '2026-01-01T00:00:00Z', to: '2026-12-31T00:00:00Z', output: join(folder, 'audit.ndjson') }
+  await ask(identity, 'ALTER TABLE audit_checkpoint RENAME TO away')
+  await t.rejects(run('audit export', year))
+  t.strictSame(await readdir(folder), [], 'nothing is left of a failure')
+  await ask(identity, 'ALTER TABLE away RENAME TO audit_checkpoint')
+  t.match(await run('audit export', year), { output: year.output })
+  await t.rejects(run('audit export', year), { message: /cannot be written: EEXIST/ }, 'none is replaced')
+  t.strictSame(await readdir(folder), ['audit.ndjson'])
+  await t.rejects(run('audit export', { ...year, to: 'y' }), { isUsage: true, message: /--to: / })
+})
+
 const appoint = (environment: NodeJS.ProcessEnv, index: number) =>
   meridian(environment, 'sys-admin', 'create', '--email', `root${index}@new.test`, '--name', 'Root')
 
@@ -247,5 +283,8 @@ t.test('so it is at a running service, which no address but its own socket takes
   const ran = await Promise.all([1, 2, 3].map((index) => appoint(operator, index)))
   t.strictSame(ran.map(({ code }) => code).sort(), [0, 1, 1])
   t.match(await meridian(operator, 'status'), { code: 0, out: /regions:\n {2}code in · status active/ })
-  t.match(await meridian(operator, 'org', 'status', 'acme'), { code: 2, err: /status: .*\nUsage: meridian org status/ })
+  t.match(await meridian(operator, 'org', 'status', 'acme'), {
+    code: 2,
+    err: / {2}STATUS: .*\nUsage: meridian org status/,
+  })
 })

@@ -17,7 +17,8 @@ import type { SignCheckpoint } from './checkpoint.ts'
 
 const BATCH_EVENTS = 500
 const EVENTS_A_CHECKPOINT = 1000
-const CHECKPOINT_SECONDS = 3600
+/** After an event a chain may wait so long for its signature. */
+export const CHECKPOINT_SECONDS = 3600
 
 export type SealDeps = Pick<Deps, 'db' | 'log'> & {
   readonly settings: Pick<Deps['settings'], 'issuer'>

@@ -1,5 +1,6 @@
 // The operator's commands for the audit: whether it is as it was, and a copy of it to take away.
 import { createWriteStream } from 'node:fs'
+import { link, rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -56,16 +57,24 @@ export const AUDIT_COMMANDS = {
     }),
     run: async (deps, { from, to, output, org }) => {
       const range = auditExportQuerySchema.safeParse({ from, to })
-      if (!range.success) throw new CommandError(`Wrong time: ${range.error.issues[0]?.message}`, { isUsage: true })
+      if (!range.success) throw wrongTime(range.error)
       const scope = await findScopeOf(deps.db, org)
       const lines = await exportAudit(deps, scope, range.data, { person: null, origin: { requestId: 'command' } })
-      return { output, events: await writeLines(lines, output) }
+      const unfinished = `${output}.${Buffer.from(deps.randomBytes(6)).toString('hex')}`
+      return { output, events: await writeLines(lines, output, unfinished) }
     },
   }),
 } satisfies Record<string, Command<z.ZodType>>
 
-/** Resolves to how many events it was. Throws CommandError where there is such a file already. */
-async function writeLines(lines: AsyncIterable<AuditExportLine>, path: string): Promise<number> {
+function wrongTime({ issues: [issue] }: z.ZodError): CommandError {
+  return new CommandError(`Wrong time: --${issue?.path.join('.') || 'from'}: ${issue?.message}`, { isUsage: true })
+}
+
+/**
+ * The file has its name once it is whole. Resolves to how many events it was. Throws CommandError where there is such a
+ * file already.
+ */
+async function writeLines(lines: AsyncIterable<AuditExportLine>, path: string, unfinished: string): Promise<number> {
   let events = 0
   async function* texts(): AsyncGenerator<string> {
     for await (const line of lines) {
@@ -74,11 +83,15 @@ async function writeLines(lines: AsyncIterable<AuditExportLine>, path: string): 
     }
   }
   try {
-    await pipeline(Readable.from(texts()), createWriteStream(path, { flags: 'wx', mode: 0o600 }))
+    await pipeline(Readable.from(texts()), createWriteStream(unfinished, { flags: 'wx', mode: 0o600 }))
+    // Unlike a renaming, this never replaces a file that is there.
+    await link(unfinished, path)
   } catch (error) {
     if (error instanceof Error && 'code' in error && typeof error.code === 'string' && 'path' in error)
       throw new CommandError(`${path} cannot be written: ${error.code}`)
     throw error
+  } finally {
+    await rm(unfinished, { force: true })
   }
   return events
 }

@@ -46,10 +46,11 @@ export async function runCommand(
   onProgress: Progress,
   lines: Lines = NO_LINES,
 ): Promise<Record<string, unknown>> {
-  const { input: schema, run, usage, isRehearsable } = commandOf(name)
+  const called = commandOf(name)
+  const { input: schema, run, usage, isRehearsable } = called
   const parsed = schema.safeParse(input)
   if (!parsed.success) {
-    const wrong = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || 'input'}: ${issue.message}`)
+    const wrong = parsed.error.issues.map(({ path, message }) => `  ${typedName(called, path)}: ${message}`)
     throw new CommandError(`Wrong input:\n${wrong.join('\n')}\nUsage: meridian ${usage}`, { isUsage: true })
   }
   try {
@@ -61,6 +62,15 @@ export async function runCommand(
     if (error instanceof Refusal) throw new CommandError(refusedText(error))
     throw error
   }
+}
+
+/** A member of the input, as the operator typed it or would have. */
+function typedName({ usage, operands = [] }: Command<z.ZodType>, path: readonly PropertyKey[]): string {
+  const [member = 'input', ...rest] = path.map(String)
+  const option = `--${member.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  const isOption = usage.match(/--[a-z-]+/g)?.includes(option) ?? false
+  const isOperand = operands.some((operand) => operand.replace('…', '') === member)
+  return [isOption ? option : isOperand ? member.toUpperCase() : member, ...rest].join('.')
 }
 
 const dryRunSchema = z.object({ dryRun: z.boolean() })

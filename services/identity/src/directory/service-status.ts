@@ -1,3 +1,4 @@
+import { CHECKPOINT_SECONDS } from '../audit/seal.ts'
 import type { Deps } from '../deps.ts'
 import { readEpoch } from '../store/deployment.ts'
 import { listUnmanagedOrganizations } from '../store/imports.ts'
@@ -19,7 +20,7 @@ export async function readServiceStatus(deps: Pick<Deps, 'db'>): Promise<Service
   return {
     epoch: await readEpoch(deps.db),
     regions: regions.map((region) => ({ ...region, last_seen: region.last_seen?.toISOString() ?? null })),
-    queues: await readQueueStatus(deps.db),
+    queues: await readQueueStatus(deps.db, CHECKPOINT_SECONDS),
     without_manager: (await listUnmanagedOrganizations(deps.db)).length,
   }
 }

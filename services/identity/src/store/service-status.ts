@@ -30,6 +30,8 @@ export async function readRegionStatus(db: IdentityDb): Promise<readonly RegionS
   return (await db.sql(REGIONS, [])).map((row) => regionSchema.parse(row))
 }
 
+const DUE = 'unsigned_since + make_interval(secs => $1::integer)'
+
 const QUEUES: Statement = {
   name: 'status_of_queues',
   text: `SELECT 'mail' AS queue, count(*)::integer AS waiting, ${age('created_at')} AS oldest_seconds
@@ -39,13 +41,14 @@ const QUEUES: Statement = {
       FROM organization WHERE status = 'deleted' AND purged_at IS NULL AND delete_after <= meridian_now()
     UNION ALL SELECT 'audit events to seal', count(*)::integer, ${age('e.at')}
       FROM audit_seal s JOIN audit_event e ON e.id = s.event_id WHERE s.seq IS NULL
-    UNION ALL SELECT 'audit chains to sign', count(*)::integer, ${age('unsigned_since')}
-      FROM audit_chain WHERE unsigned_since IS NOT NULL`,
+    UNION ALL SELECT 'audit chains to sign', count(*)::integer, ${age(DUE)}
+      FROM audit_chain WHERE ${DUE} < meridian_now()`,
 }
 
 const queueSchema = z.object({ queue: z.string(), waiting: z.int(), oldest_seconds: seconds })
 export type QueueStatus = z.infer<typeof queueSchema>
 
-export async function readQueueStatus(db: IdentityDb): Promise<readonly QueueStatus[]> {
-  return (await db.sql(QUEUES, [])).map((row) => queueSchema.parse(row))
+/** A chain that is signed in time waits for nothing. */
+export async function readQueueStatus(db: IdentityDb, checkpointSeconds: number): Promise<readonly QueueStatus[]> {
+  return (await db.sql(QUEUES, [checkpointSeconds])).map((row) => queueSchema.parse(row))
 }
