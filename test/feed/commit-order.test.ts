@@ -219,6 +219,41 @@ await onPostgresql(t, 'one process compacts at a time, and no other waits for it
   t.ok((await compactFeed(identity.deps)) > 0)
 })
 
+await onPostgresql(t, 'of two memberships that go at once, the later takes the person along', async (t, makePlace) => {
+  const place = await makePlace('identity')
+  const { identity } = await startSmallDirectory(t, place, SEED)
+  const person = identity.deps.makeId()
+  await ask(identity, "INSERT INTO user_account (id, email, name) VALUES ($1::uuid, 'new@example.test', 'New')", [
+    person,
+  ])
+  const memberships = [identity.deps.makeId(), identity.deps.makeId()] as const
+  for (const id of memberships) {
+    await ask(
+      identity,
+      `INSERT INTO organization (id, slug, name, primary_contact_name, primary_contact_email)
+        VALUES ($1::uuid, $2, 'New', 'Contact', 'contact@example.test')`,
+      [id, `new-${id}`],
+    )
+    await ask(identity, "INSERT INTO organization_region (org_id, region) VALUES ($1::uuid, 'us')", [id])
+    await ask(
+      identity,
+      "INSERT INTO membership (id, user_id, org_id, region) VALUES ($1::uuid, $2::uuid, $1::uuid, 'us')",
+      [id, person],
+    )
+  }
+  const [one, other] = [await connect(t, place), await connect(t, place)]
+  const remove = (client: pg.Client, id: string) => client.query('DELETE FROM membership WHERE id = $1::uuid', [id])
+  await one.query('BEGIN')
+  await remove(one, memberships[0])
+  const following = remove(other, memberships[1])
+  await Promise.race([following, sleep(OVERLAP_MS)])
+  await one.query('COMMIT')
+  await following
+  const last = `SELECT gone FROM change WHERE region = 'us' AND kind = 'user' AND entity_id = $1
+    ORDER BY seq DESC LIMIT 1`
+  t.strictSame(await ask(identity, last, [person]), [{ gone: true }])
+})
+
 type Skew = {
   readonly title: string
   /** Held open; what it does must reach the region though it cannot see the other. */

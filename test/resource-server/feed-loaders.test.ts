@@ -111,7 +111,7 @@ t.test('a centre that does not answer is given up ten seconds after it was to', 
     if (!signal?.aborted) await new Promise((resolve) => signal?.addEventListener('abort', resolve))
     throw signal?.reason
   })
-  const asked = [
+  const asked: Promise<unknown>[] = [
     loaders.loadChanges('c1', 20, never),
     loaders.loadSnapshot({ after: null, through: null }, never),
     loaders.loadDigests(null, never),
