@@ -129,6 +129,25 @@ await eachEngine(t, 'what could not be ordered again is owed as before', async (
   t.strictSame(await sql('SELECT id::text FROM erasure_order WHERE acknowledged_at IS NULL'), [{ id: order }])
 })
 
+await eachEngine(t, 'what was acknowledged within an hour before that is ordered again too', async (t, makePlace) => {
+  const { identity, sql } = await startSmallDirectory(t, await makePlace('identity'), 35)
+  await followerOf(identity).follow()
+  const [within, before] = [identity.deps.makeId(), identity.deps.makeId()]
+  for (const [order, minutes] of [
+    [within, 50],
+    [before, 70],
+  ] as const) {
+    await sql(
+      `INSERT INTO erasure_order (id, kind, subject_id, region, acknowledged_at)
+        VALUES ($1::uuid, 'user', $1::uuid, 'in', meridian_now() - make_interval(mins => $2::integer))`,
+      [order, minutes],
+    )
+  }
+  await sql('UPDATE feed_follower SET owed_since = meridian_now()')
+  await orderErasuresAgain(identity.deps, WHO)
+  t.strictSame(await sql('SELECT id::text FROM erasure_order WHERE acknowledged_at IS NULL'), [{ id: within }])
+})
+
 /** Until nothing that is committed has yet to be told: transactions of other databases hold it back as well. */
 async function untilSettled(identity: IdentityUnderTest): Promise<void> {
   await followerOf(identity, 'in', 'settled').follow()
