@@ -1,3 +1,4 @@
+import { newOrgSlugSchema } from '@meridian/protocol/ids'
 import { regionContextSchema } from '@meridian/protocol/me'
 import { problemSchema } from '@meridian/protocol/problem'
 import t from 'tap'
@@ -35,6 +36,7 @@ t.test('every route but the health checks refuses the anonymous', async (t) => {
       return path === undefined ? [] : (methods ?? '').split(', ').map((method) => ({ method, path }))
     })
   t.ok(routes.length >= 8, `${routes.length} routes`)
+  for (const { path } of routes) t.notOk(newOrgSlugSchema.safeParse(path.split('/')[1]).success, `${path}: reserved`)
   const open = new Set(['/healthz', '/readyz', '*'])
   const id = idOf('record')
   const guarded = [

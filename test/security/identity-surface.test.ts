@@ -1,5 +1,6 @@
 // SECURITY 1.6 (A67) and 1.16 (A115) at the identity service: every route there is, what it asks for, what it sends.
 import { createPublicKey, verify } from 'node:crypto'
+import { newOrgSlugSchema } from '@meridian/protocol/ids'
 import { issuerJwksSchema } from '@meridian/protocol/jwks'
 import { problemSchema } from '@meridian/protocol/problem'
 import t from 'tap'
@@ -154,6 +155,13 @@ t.test('every route is known, and an anonymous call gets what the table says', a
     if (reply.status === 401)
       t.match(reply.headers['www-authenticate'], /\/oauth\/(?!userinfo)/.test(route) ? /^Basic / : /^Bearer$/, route)
   }
+})
+
+t.test('no organization can be called as a path begins', async (t) => {
+  const identity = await startIdentity(t, await embeddedPlace('identity'))
+  const words = new Set(routesOf(identity.app).map((route) => route.split('/')[1] ?? ''))
+  t.ok(words.has('assets') && words.has('v1'))
+  for (const word of words) t.notOk(newOrgSlugSchema.safeParse(word).success, word)
 })
 
 t.test('a path that is written another way reaches no other handler', async (t) => {

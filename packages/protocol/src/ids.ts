@@ -55,5 +55,21 @@ export const orgSlugSchema = z
   .refine((slug) => !RESERVED_SLUGS.has(slug), 'is a reserved word')
   .brand<'OrgSlug'>()
 
-/** What an organization may be called from now on; what begins so is the name of one that is no more. */
-export const newOrgSlugSchema = orgSlugSchema.refine((slug) => !slug.startsWith('purged-'), 'is a reserved word')
+/** Where paths of the services begin. Organizations that were called so before keep their names. */
+const OWN_PATHS = new Set([
+  'api-reference',
+  'assets',
+  'email-change',
+  'healthz',
+  'invitations',
+  'metrics',
+  'readyz',
+  'sign-in',
+  'v1',
+])
+
+/** What an organization may be called from now on; what begins with `purged-` is the name of one that is no more. */
+export const newOrgSlugSchema = orgSlugSchema.refine(
+  (slug) => !OWN_PATHS.has(slug) && !slug.startsWith('purged-'),
+  'is a reserved word',
+)
