@@ -223,7 +223,7 @@ t.test('a lost place where much differs: everything is read anew, and nobody mis
   }
   await isTheView(t, world, 'the view')
   t.equal(new Set(told).size, told.length)
-  t.equal(told.length, 40, 'real changes alone are told')
+  t.equal(told.length, 60, 'everything is told: 40 that are there, 20 that are gone')
 })
 
 t.test('a centre that was restored and says so: its word is newer, whatever its revisions', async (t) => {
@@ -326,16 +326,8 @@ t.test('a rebuild that is killed at every step goes on where it was, and ends as
     'it never begins anew',
   )
   await isTheView(t, world, 'the view')
-  t.strictSame(told.filter((id) => told.indexOf(id) === told.lastIndexOf(id)).sort(), [
-    '-extra',
-    'c000',
-    'c001',
-    'c002',
-    'c003',
-    'c004',
-    'c006',
-    'c010',
-  ])
+  const all = (await live()).map((row) => row.split(' ')[0] ?? '')
+  t.strictSame([...new Set(told)].sort(), ['-extra', ...all], 'what does not differ is told too')
   t.equal(centre.epoch(), '1')
 })
 
@@ -345,7 +337,7 @@ t.test('a rebuild that is asked for joins the one under way', async (t) => {
   await it.catchUp()
   const first = makeProcess()
   first.follower.rebuild().catch(() => {})
-  first.dieAtQuery(10)
+  first.dieAtQuery(12)
   await first.follower.refresh()
   const begun = await it.replica.place()
   t.ok((begun.rebuild?.rows ?? 0) > 0)

@@ -342,6 +342,55 @@ await onBothEngines([
     },
   ],
   [
+    'what its own tables have otherwise is asked for by kind and span, and told again',
+    async (t, makeWorld) => {
+      const { database } = await makeWorld()
+      const asked: string[] = []
+      const told: string[] = []
+      let own: readonly { id: string; what: 'missing' | 'extra' | 'different' }[] = []
+      const replica = createReplica({
+        transaction: database.transaction,
+        onChanges: async (_query, changes) =>
+          void told.push(...changes.map(({ kind, id, state }) => `${kind}/${id} ${state === null ? 'gone' : 'there'}`)),
+        listOwnDifferences: async (_query, { kind, after, through }) => {
+          asked.push(`${kind} ${after} ${through}`)
+          return kind === 'client' ? own : []
+        },
+      })
+      await apply(replica, [client('a', 1), client('b', 2)])
+      told.length = 0
+      const range = { after: 'client/a', through: 'domain/x', count: 1, digest: '0' }
+      const span = { after: range.after, through: range.through }
+      const listing = { span, entries: [client('b', 2)], epoch: '1' }
+      t.strictSame((await replica.differences(listing)).differences, [])
+      t.strictSame(asked, ['client a \u007f', 'domain  x'])
+      asked.length = 0
+      await replica.differences({ span: { after: 'organization/o', through: null }, entries: [], epoch: '1' })
+      t.strictSame(asked, ['organization o \u007f', 'user  \u007f'])
+
+      own = [
+        { id: 'b', what: 'missing' },
+        { id: 'c', what: 'extra' },
+      ]
+      const { differences } = await replica.differences(listing)
+      t.strictSame(differences, [
+        { kind: 'client', id: 'b', held: { epoch: '1', revision: 2 }, gone: null, revision: 2, own: 'missing' },
+        { kind: 'client', id: 'c', held: null, gone: null, revision: null, own: 'extra' },
+      ])
+      t.equal((await replica.mend(await replica.place(), differences, listing))?.settled, 2)
+      t.strictSame(told, ['client/b there', 'client/c gone'])
+      told.length = 0
+      await replica.replace(await replica.place(), listing, () => ({}))
+      t.strictSame(told, ['client/b there', 'client/c gone'], 'where the place is lost too')
+      own = []
+      t.equal((await replica.mend(await replica.place(), differences, listing))?.settled, 0, 'no more what it was')
+      t.strictSame(await held(database), [
+        ['a', '1.1', 'there'],
+        ['b', '1.2', 'there'],
+      ])
+    },
+  ],
+  [
     'rows are mended as long as they are what they were found to be',
     async (t, makeWorld) => {
       const { database, replica } = await makeWorld()

@@ -113,7 +113,7 @@ export function createComparison({ surveyor, replica, catchUp, keepFollowing, on
 function isSame(before: Difference | undefined, now: Difference): boolean {
   return (
     before !== undefined &&
-    JSON.stringify([before.held, before.gone]) === JSON.stringify([now.held, now.gone]) &&
+    JSON.stringify([before.held, before.gone, before.own]) === JSON.stringify([now.held, now.gone, now.own]) &&
     whatOf(before) === whatOf(now)
   )
 }
@@ -126,7 +126,7 @@ function whatOf({ held, revision }: Difference): string {
 }
 
 function driftRow(row: Difference): DriftRow {
-  const { kind, id, held, revision } = row
-  const what = held === null ? 'missing' : revision === null ? 'extra' : 'different'
-  return { kind, id, what, held_revision: held?.revision ?? null, revision }
+  const { kind, id, held, revision, own } = row
+  const what = own ?? (held === null ? 'missing' : revision === null ? 'extra' : 'different')
+  return { kind, id, what, held_revision: what === 'missing' ? null : (held?.revision ?? null), revision }
 }

@@ -208,7 +208,7 @@ export function createFeedFollower(options: FeedFollowerOptions): FeedFollower {
 
   /** Joins the rebuild under way, or begins one. Run again after a failure it goes on. */
   function readingAnew(onProgress: Progress): Job['run'] {
-    let [rows, settled, isBegun] = [0, 0, false]
+    let [rows, differing, isBegun] = [0, 0, false]
     return async (signal) => {
       for (;;) {
         signal.throwIfAborted()
@@ -217,10 +217,10 @@ export function createFeedFollower(options: FeedFollowerOptions): FeedFollower {
           isBegun = true
           const written = await rebuildOn(held, signal)
           rows = written?.rows ?? rows
-          settled += written?.settled ?? 0
+          differing += written?.differing ?? 0
           onProgress(rows, null)
         } else if (isBegun) {
-          return { rows, differing: settled, mended: settled, named: [], error: null }
+          return { rows, differing, mended: differing, named: [], error: null }
         } else {
           place = await replica.move(held, rebuildFromTheFirst)
         }

@@ -113,14 +113,14 @@ export function createSurveyor({ loaders, replica }: { loaders: FeedLoaders; rep
     rebuildOn: async (
       place: Place & { rebuild: Rebuild },
       signal: AbortSignal,
-    ): Promise<(Written & { rows: number }) | null> => {
+    ): Promise<(Written & { rows: number; differing: number }) | null> => {
       const { rebuild } = place
       const listing = await list({ after: rebuild.after, through: null }, signal)
       const { epoch } = listing
       if (isOlderEpoch(epoch, rebuild.epoch ?? place.epoch)) throw new OlderEpoch()
       if (rebuild.epoch !== null && rebuild.epoch !== epoch) {
         const begun = await replica.move(place, rebuildFromTheFirst)
-        return begun === null ? null : { place: begun, kinds: new Set(), settled: 0, parked: new Map(), rows: 0 }
+        return begun && { place: begun, kinds: new Set(), settled: 0, parked: new Map(), rows: 0, differing: 0 }
       }
       const cursor = rebuild.cursor ?? listing.cursor
       const rowsThrough = (through: string | null) =>
@@ -129,7 +129,7 @@ export function createSurveyor({ loaders, replica }: { loaders: FeedLoaders; rep
         through === null
           ? joined(place, { epoch, cursor })
           : { rebuild: { epoch, cursor, after: through, rows: rowsThrough(through) } }
-      const written = await replica.replace(place, listing, moveTo, signal)
+      const written = await replica.replace(place, listing, moveTo, { isAnew: true, signal })
       return written === null ? null : { ...written, rows: rowsThrough(written.through) }
     },
     /**
@@ -149,7 +149,7 @@ export function createSurveyor({ loaders, replica }: { loaders: FeedLoaders; rep
         for (let after = range.after, isOpen = true; isOpen; ) {
           const listing = await list({ after, through: range.through }, signal)
           if (listing.epoch !== epoch) throw new EpochChanged()
-          const written = await replica.replace(place, listing, () => ({}), signal)
+          const written = await replica.replace(place, listing, () => ({}), { signal })
           if (written === null) return null
           place = written.place
           onWritten(written)

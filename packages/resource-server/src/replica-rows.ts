@@ -12,13 +12,16 @@ export interface EntityKey {
 const keySchema = z.object({ kind: z.string(), id: z.string() })
 
 // Newer wins. What is gone by an earlier generation gives way: the history that it was told from may be another one.
+// Forced, whatever is otherwise is replaced, and what is so already is not written.
 const PUT = `INSERT INTO replica_entity AS held (kind, id, epoch, revision, state, generation, gone_at)
   SELECT t.kind, t.id, t.epoch, t.revision, t.state, $2::text::bigint, CASE WHEN t.state IS NULL THEN clock_timestamp() END
   FROM jsonb_to_recordset($1::text::jsonb) AS t (kind text, id text, epoch bigint, revision bigint, state jsonb)
   ON CONFLICT (kind, id) DO UPDATE SET epoch = excluded.epoch, revision = excluded.revision, state = excluded.state,
     generation = excluded.generation, gone_at = excluded.gone_at
-  WHERE $3::boolean OR (excluded.epoch, excluded.revision) > (held.epoch, held.revision)
+  WHERE (excluded.epoch, excluded.revision) > (held.epoch, held.revision)
     OR (held.state IS NULL AND held.generation < excluded.generation)
+    OR ($3::boolean AND (held.state IS NULL OR held.revision <> excluded.revision
+      OR held.state::text IS DISTINCT FROM excluded.state::text))
   RETURNING kind, id, state IS NULL AS gone`
 const putSchema = z.array(z.object({ ...keySchema.shape, gone: z.boolean() }))
 
@@ -33,7 +36,8 @@ export async function putEntries(
   const put = new Map(rows.map((row) => [keyOf(row), row]))
   return entries.flatMap((entry) => {
     const row = put.get(keyOf(entry))
-    return row === undefined ? [] : [row.gone ? { ...entry, state: null } : entry]
+    if (row === undefined) return forced ? [entry] : []
+    return [row.gone ? { ...entry, state: null } : entry]
   })
 }
 
@@ -72,16 +76,19 @@ const DROP = `UPDATE replica_entity e
   WHERE e.kind = t.kind AND e.id = t.id AND e.state IS NOT NULL
   RETURNING e.kind, e.id`
 
-/** These are gone by the centre's own list. Resolves to those that were held. */
-export async function dropEntries<Entry extends EntityKey>(
+/** These are gone by the centre's own list. Resolves to the keys of those that were held. */
+export async function dropEntries(
   query: ReplicaQuery,
-  entries: readonly Entry[],
+  keys: readonly EntityKey[],
   { epoch, generation }: { epoch: string; generation: string },
-): Promise<Entry[]> {
-  if (entries.length === 0) return []
-  const rows = z.array(keySchema).parse(await query(DROP, [keysOf(entries), epoch, generation]))
-  const dropped = new Set(rows.map(keyOf))
-  return entries.filter((entry) => dropped.has(keyOf(entry)))
+): Promise<ReadonlySet<string>> {
+  if (keys.length === 0) return new Set()
+  return new Set(
+    z
+      .array(keySchema)
+      .parse(await query(DROP, [keysOf(keys), epoch, generation]))
+      .map(keyOf),
+  )
 }
 
 const COUNT_PARKED = 'SELECT kind, count(*)::text AS parked FROM replica_parked GROUP BY kind'

@@ -1,6 +1,7 @@
 // Spans of keys of the replica beside the centre's: digests, and which rows differ. What is put aside counts as held: it
 // was told, and is no drift.
 import type { DigestRange } from '@meridian/protocol/feed'
+import type { DriftRow } from '@meridian/protocol/sync-orders'
 import { z } from 'zod'
 import type { ReplicaQuery } from './replica-database.ts'
 import type { ToldEntry } from './replica-entry.ts'
@@ -53,6 +54,8 @@ export interface Difference extends EntityKey {
   gone: string | null
   /** Null: not told. */
   revision: number | null
+  /** What the service's own tables have otherwise than the replica; null where they agree. */
+  own: DriftRow['what'] | null
 }
 
 const GONE = `SELECT string_agg(g.epoch || '.' || g.revision, ' ' ORDER BY g.epoch, g.revision)
@@ -84,6 +87,7 @@ const differenceSchema = z
       held: epoch === null || held === null ? null : { epoch, revision: Number(held) },
       gone,
       revision: revision === null ? null : Number(revision),
+      own: null,
     }),
   )
 
@@ -96,9 +100,14 @@ export async function differencesIn(
   return z.array(differenceSchema).parse(await query(DIFFER, [...valuesOf(span), JSON.stringify(entries)]))
 }
 
-function valuesOf({ after, through }: Span): string[] {
-  const [from, to] = [after === null ? FIRST : splitKey(after), through === null ? LAST : splitKey(through)]
+function valuesOf(span: Span): string[] {
+  const { from, to } = boundsOf(span)
   return [from.kind, from.id, to.kind, to.id]
+}
+
+/** Keys after `from`, through `to`. */
+export function boundsOf({ after, through }: Span): { from: EntityKey; to: EntityKey } {
+  return { from: after === null ? FIRST : splitKey(after), to: through === null ? LAST : splitKey(through) }
 }
 
 /** As keys rise: by kind, then by id. */

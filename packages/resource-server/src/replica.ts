@@ -4,6 +4,7 @@
 import type { DigestRange, FeedEntry, ReceivedChanges, ReceivedEntry } from '@meridian/protocol/feed'
 import { isFleeting, isOutOfTime, type ReplicaQuery, type ReplicaTransaction } from './replica-database.ts'
 import { type AsideEntry, failureOf, keyOf, newestOf, sortOut, type ToldEntry } from './replica-entry.ts'
+import { createOwnTables, type ListOwnDifferences } from './replica-own-tables.ts'
 import { movePlace, type Place, readPlace } from './replica-place.ts'
 import {
   countParked,
@@ -30,6 +31,11 @@ export interface ReplicaOptions {
    * it throws parks the entity that it threw for; an error of the connection repeats the page.
    */
   onChanges?: (query: ReplicaQuery, changes: readonly ReplicaChange[]) => Promise<void>
+  /**
+   * Which rows of a span the tables that `onChanges` writes have otherwise than `replica_entity`, in one statement. They
+   * count as drift, and are told to `onChanges` again. Some thousands at once will do.
+   */
+  listOwnDifferences?: ListOwnDifferences
 }
 
 /** What was written. */
@@ -62,13 +68,16 @@ export interface Replica {
     page: Pick<ReceivedChanges, 'epoch' | 'cursor' | 'entries'>,
     signal?: AbortSignal,
   ): Promise<Written | null>
-  /** Makes a span what the centre lists, newer or not, and moves. Large ones in part: `through` tells how far. */
+  /**
+   * Makes a span what the centre lists, newer or not, and moves. Large ones in part: `through` tells how far. `isAnew`:
+   * what does not differ is told to `onChanges` too.
+   */
   replace(
     held: Place,
     listing: SpanListing,
     moveTo: (through: string | null) => Partial<Place>,
-    signal?: AbortSignal,
-  ): Promise<(Written & { through: string | null }) | null>
+    how?: { isAnew?: boolean; signal?: AbortSignal },
+  ): Promise<(Written & { through: string | null; differing: number }) | null>
   move(held: Place, to: Partial<Place>): Promise<Place | null>
   /** Makes these rows what the centre lists, as long as each of them is what it was found to be. */
   mend(held: Place, rows: readonly Difference[], listing: SpanListing, signal?: AbortSignal): Promise<Written | null>
@@ -85,6 +94,8 @@ type Batch = {
   puts: readonly ToldEntry[]
   drops: readonly ToldEntry[]
   aside: readonly AsideEntry[]
+  /** Keys of drops that only the service's own tables have. */
+  ownExtras: ReadonlySet<string>
   forced: boolean
   epoch: string
 }
@@ -92,14 +103,19 @@ type Batch = {
 /** Rows that one transaction looks at, beside those of a page. */
 const SPAN_ROWS_MAX = 2000
 
-export function createReplica({ transaction, onChanges }: ReplicaOptions): Replica {
+export function createReplica({ transaction, onChanges, listOwnDifferences }: ReplicaOptions): Replica {
+  const ownTables = createOwnTables(listOwnDifferences)
+
   async function writeBatch(query: ReplicaQuery, { generation }: Place, batch: Batch): Promise<readonly ToldEntry[]> {
     const { forced, epoch } = batch
     const put = await putEntries(query, batch.puts, { generation, forced })
     const dropped = await dropEntries(query, batch.drops, { epoch, generation })
     await unparkEntries(query, [...batch.puts, ...batch.drops], forced)
     await parkEntries(query, batch.aside, { generation, forced })
-    const changes = [...put, ...dropped]
+    const changes = [
+      ...put,
+      ...batch.drops.filter((drop) => dropped.has(keyOf(drop)) || batch.ownExtras.has(keyOf(drop))),
+    ]
     if (changes.length > 0) await onChanges?.(query, changes as readonly unknown[] as readonly ReplicaChange[])
     return changes
   }
@@ -202,7 +218,11 @@ export function createReplica({ transaction, onChanges }: ReplicaOptions): Repli
   }
 
   /** Of these rows: what the centre lists is put, or put aside; what it does not list is dropped. */
-  function batchOf(rows: readonly EntityKey[], entries: readonly ToldEntry[], epoch: string): Batch {
+  function batchOf(
+    rows: readonly (EntityKey & Partial<Difference>)[],
+    entries: readonly ToldEntry[],
+    epoch: string,
+  ): Batch {
     const keys = new Set(rows.map(keyOf))
     const listed = entries.filter((entry) => keys.has(keyOf(entry)))
     const listedKeys = new Set(listed.map(keyOf))
@@ -212,6 +232,7 @@ export function createReplica({ transaction, onChanges }: ReplicaOptions): Repli
       puts: known,
       drops: gone.map(({ kind, id }) => ({ kind, id, epoch, revision: 0, state: null })),
       aside,
+      ownExtras: new Set(rows.filter(({ own }) => own === 'extra').map(keyOf)),
       forced: true,
       epoch,
     }
@@ -222,31 +243,37 @@ export function createReplica({ transaction, onChanges }: ReplicaOptions): Repli
       const narrowed = await narrowSpan(query, span, SPAN_ROWS_MAX)
       const { through } = narrowed
       const told = newestOf(entries, epoch).filter((entry) => through === null || !isAfter(entry, through))
-      return { told, through, differences: await differencesIn(query, narrowed, told) }
+      return { told, through, differences: await allDifferencesIn(query, narrowed, told) }
     })
+  }
+
+  async function allDifferencesIn(query: ReplicaQuery, span: Span, told: readonly ToldEntry[]) {
+    return ownTables.addTo(query, span, { differences: await differencesIn(query, span, told), told })
   }
 
   return {
     place: () => transaction(readPlace),
     apply: (held, page, signal) => {
       const { known, aside } = sortOut(newestOf(page.entries, page.epoch))
-      const batch = { puts: known, drops: [], aside, forced: false, epoch: page.epoch }
+      const batch = { puts: known, drops: [], aside, ownExtras: new Set<string>(), forced: false, epoch: page.epoch }
       return write(held, batch, { epoch: page.epoch, cursor: page.cursor }, signal)
     },
-    replace: async (held, listing, moveTo, signal) => {
+    replace: async (held, listing, moveTo, { isAnew = false, signal } = {}) => {
       const { told, through, differences } = await look(listing)
-      const written = await write(held, batchOf(differences, told, listing.epoch), moveTo(through), signal)
-      return written === null ? null : { ...written, through }
+      const rows = isAnew ? [...differences, ...told] : differences
+      const written = await write(held, batchOf(rows, told, listing.epoch), moveTo(through), signal)
+      return written === null ? null : { ...written, through, differing: differences.length }
     },
     move: (held, to) => transaction((query) => movePlace(query, held, to)),
     mend: async (held, rows, { span, entries, epoch }, signal) => {
       const told = newestOf(entries, epoch)
-      const now = await transaction((query) => differencesIn(query, span, told))
+      const now = await transaction((query) => allDifferencesIn(query, span, told))
       const heldNow = new Map(now.map((row) => [keyOf(row), wordOf(row)]))
       const unmoved = rows.filter((row) => heldNow.get(keyOf(row)) === wordOf(row))
       return write(held, batchOf(unmoved, told, epoch), {}, signal)
     },
-    holdsAsTold: (range) => transaction((query) => holdsAsTold(query, range)),
+    holdsAsTold: (range) =>
+      transaction(async (query) => (await holdsAsTold(query, range)) && (await ownTables.agree(query, range))),
     differences: async (listing) => {
       const { through, differences } = await look(listing)
       return { through, differences }
@@ -263,7 +290,14 @@ export function createReplica({ transaction, onChanges }: ReplicaOptions): Repli
         after = { kind: last.kind, id: last.id }
         const { known } = sortOut(entries)
         if (known.length === 0) continue
-        const batch = { puts: known, drops: [], aside: [], forced: false, epoch: last.epoch }
+        const batch = {
+          puts: known,
+          drops: [],
+          aside: [],
+          ownExtras: new Set<string>(),
+          forced: false,
+          epoch: last.epoch,
+        }
         const written = await write(place, batch, {}, signal)
         if (written === null) return null
         place = written.place
@@ -305,8 +339,8 @@ function halvesOf(batch: Batch): Batch[] {
   }))
 }
 
-function wordOf({ held, gone }: Difference): string {
-  return JSON.stringify([held, gone])
+function wordOf({ held, gone, own }: Difference): string {
+  return JSON.stringify([held, gone, own])
 }
 
 function countKinds(entries: readonly EntityKey[]): ReadonlyMap<string, number> {

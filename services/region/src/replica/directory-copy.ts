@@ -8,6 +8,7 @@ import type { TenantHosts } from '@meridian/resource-server/host-map'
 import type { OperationalLog } from '@meridian/resource-server/operational-log'
 import { createReplica, type Replica } from '@meridian/resource-server/replica'
 import { keepDirectoryChanges } from '../store/directory-changes.ts'
+import { listDirectoryDifferences } from '../store/directory-drift.ts'
 import type { RegionDatabase } from '../store/open-store.ts'
 import { createReplicaTransaction, queryOf } from '../store/replica-transaction.ts'
 import { createOrderWorker, type OrderWorker } from './carry-out-orders.ts'
@@ -59,6 +60,7 @@ export function createDirectoryCopy(options: {
   const replica = createReplica({
     transaction: createReplicaTransaction(database),
     onChanges: (query, changes) => keepDirectoryChanges(queryOf(query), changes),
+    listOwnDifferences: (query, span) => listDirectoryDifferences(queryOf(query), span),
   })
   const orders = createOrderWorker({ ...options, follower: () => follower })
   const follower = createFeedFollower({

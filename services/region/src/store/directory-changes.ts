@@ -2,6 +2,7 @@
 // entries themselves. It is read from where they are kept, so that both agree: whoever was erased stays out of both.
 import type { Statement } from '@meridian/database/database'
 import { z } from 'zod'
+import { DIRECTORY_TABLES, type DirectoryTable } from './directory-tables.ts'
 import { type Query, tellNews } from './replica-news.ts'
 
 export type DirectoryChange = { readonly kind: string; readonly id: string }
@@ -11,54 +12,23 @@ const IDS = 'jsonb_array_elements_text($2::text::jsonb)'
 const TOLD = `told AS (SELECT t.id, e.state FROM ${IDS} AS t (id)
   LEFT JOIN replica_entity e ON e.kind = $1::text AND e.id = t.id)`
 
-/** `columns` are of the state and of the table, in this order; each with how it is read. */
-function keepTable(kind: string, table: string, key: string, columns: Readonly<Record<string, string>>): Statement {
+/** What is so already is not written: a rebuild tells of everything. */
+function keepTable({ kind, table, key, keyType, columns }: DirectoryTable): Statement {
   const names = Object.keys(columns)
-  const cast = table === 'client' ? 'text' : 'uuid'
+  const ofTable = (row: string) => names.map((name) => `${row}.${name}`).join(', ')
   return {
     name: `keep_told_${kind}`,
     text: `WITH ${TOLD},
-      gone AS (DELETE FROM ${table} x USING told t WHERE x.${key} = t.id::${cast} AND t.state IS NULL),
-      kept AS (INSERT INTO ${table} (${key}, ${names.join(', ')})
-        SELECT t.id::${cast}, ${Object.values(columns).join(', ')} FROM told t WHERE t.state IS NOT NULL
-        ON CONFLICT (${key}) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(', ')})
+      gone AS (DELETE FROM ${table} x USING told t WHERE x.${key} = t.id::${keyType} AND t.state IS NULL),
+      kept AS (INSERT INTO ${table} AS x (${key}, ${names.join(', ')})
+        SELECT t.id::${keyType}, ${Object.values(columns).join(', ')} FROM told t WHERE t.state IS NOT NULL
+        ON CONFLICT (${key}) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(', ')}
+        WHERE ROW(${ofTable('x')}) IS DISTINCT FROM ROW(${ofTable('excluded')}))
       SELECT 1 AS done`,
   }
 }
 
-const text = (name: string) => `t.state ->> '${name}'`
-const texts = (name: string) => `ARRAY(SELECT jsonb_array_elements_text(t.state -> '${name}'))`
-
-const KEEP: Readonly<Record<string, Statement>> = {
-  user: keepTable('user', 'user_account', 'id', {
-    name: text('name'),
-    email: text('email'),
-    status: text('status'),
-  }),
-  organization: keepTable('organization', 'organization', 'id', {
-    slug: text('slug'),
-    name: text('name'),
-    status: text('status'),
-    subscription_tier: text('subscription_tier'),
-    settings: "t.state -> 'settings'",
-  }),
-  membership: keepTable('membership', 'membership', 'id', {
-    org_id: `(${text('org_id')})::uuid`,
-    user_id: `(${text('user_id')})::uuid`,
-    role: text('role'),
-    status: text('status'),
-    display_name: text('display_name'),
-    version: `(${text('version')})::integer`,
-  }),
-  entitlements: keepTable('entitlements', 'entitlement', 'org_id', { modules: texts('modules') }),
-  domain: keepTable('domain', 'organization_domain', 'id', {
-    org_id: `(${text('org_id')})::uuid`,
-    domain: text('domain'),
-    status: text('status'),
-    is_primary: `(${text('is_primary')})::boolean`,
-  }),
-  client: keepTable('client', 'client', 'id', { allowed_origins: texts('allowed_origins') }),
-}
+const KEEP: ReadonlyMap<string, Statement> = new Map(DIRECTORY_TABLES.map((table) => [table.kind, keepTable(table)]))
 
 /** Confirmed, or known to be over: either way there is nothing provisional about them any more. */
 const SETTLE_PROVISIONAL: Statement = {
@@ -79,7 +49,7 @@ export async function keepDirectoryChanges(query: Query, changes: readonly Direc
   const memberships = byKind.get('membership') ?? []
   const organizations = new Set((byKind.get('entitlements') ?? []).map(({ id }) => id))
   const before = await organizationsOf(query, memberships)
-  for (const [kind, statement] of Object.entries(KEEP)) {
+  for (const [kind, statement] of KEEP) {
     const told = byKind.get(kind)
     if (told !== undefined) await query(statement, [kind, idsOf(told)])
   }
