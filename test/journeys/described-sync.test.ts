@@ -21,16 +21,28 @@ t.test('regions report, are looked at and are given orders as described', async 
       await report(identity, own)
       await order(root, own)
       const lin = await signInToAsk(identity, 'lin@acme.test')
-      for (const path of ['/v1/sync/regions', '/v1/sync/orders', '/v1/orgs/acme/usage?from=2026-01-01&to=2026-01-02'])
+      for (const path of [
+        '/v1/regions',
+        '/v1/sync/regions',
+        '/v1/sync/orders',
+        '/v1/orgs/acme/usage?from=2026-01-01&to=2026-01-02',
+      ])
         await lin('GET', path)
       await identity.get('/v1/sync/regions')
       await askAs(identity, 'no token')('GET', '/v1/sync/regions')
+      await registry(identity, root)
       await shiftClock(identity.db, STEP_UP_SECONDS + 1)
       await root('POST', '/v1/sync/orders', { kind: 'compare', regions: null })
     },
     { settings: { stepUpMaxAgeSeconds: STEP_UP_SECONDS } },
   )
 })
+
+async function registry(identity: IdentityUnderTest, root: Ask): Promise<void> {
+  await identity.get('/v1/regions')
+  await askAs(identity, 'no token')('GET', '/v1/regions')
+  await root('GET', '/v1/regions')
+}
 
 async function report(identity: IdentityUnderTest, own: Ask): Promise<void> {
   const org = (await orgIdOf(identity, 'acme')) as never

@@ -125,6 +125,7 @@ const ROUTES: Readonly<Record<string, number>> = {
   'PUT /v1/regions/:code/erasures/:id': 401,
   'PUT /v1/regions/:code/report': 401,
   'PUT /v1/regions/:code/orders/:id': 401,
+  'GET /v1/regions': 401,
   'GET /v1/sync/regions': 401,
   'POST /v1/sync/orders': 401,
   'GET /v1/sync/orders': 401,

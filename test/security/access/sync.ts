@@ -40,6 +40,7 @@ export const SYNC_ROWS: readonly AccessRow[] = [
     }),
     ...ofItsRegion('204'),
   },
+  { route: 'GET /v1/regions', request: () => ({ url: '/v1/regions' }), ...sysAdminsOnly('200') },
   { route: 'GET /v1/sync/regions', request: () => ({ url: '/v1/sync/regions' }), ...sysAdminsOnly('200') },
   {
     route: 'POST /v1/sync/orders',

@@ -88,6 +88,7 @@ import { orgAssetListSchema, orgAssetSchema, publicBrandingSchema } from '@merid
 import { meChangeSchema } from '@meridian/protocol/own-account'
 import { problemSchema } from '@meridian/protocol/problem'
 import { redirectUriSchema } from '@meridian/protocol/redirect-uri'
+import { registeredRegionListSchema, registeredRegionSchema } from '@meridian/protocol/region-registry'
 import {
   regionReportSchema,
   regionSyncListSchema,
@@ -251,6 +252,8 @@ const ANSWERS = {
   ReportAnswer: reportAnswerSchema,
   RegionSync: regionSyncSchema,
   RegionSyncList: regionSyncListSchema,
+  RegisteredRegion: registeredRegionSchema,
+  RegisteredRegionList: registeredRegionListSchema,
   SyncOrder: syncOrderSchema,
   SyncOrdered: syncOrderedSchema,
   SyncOrderList: syncOrderListSchema,

@@ -1,4 +1,5 @@
 import { orgIdSchema, regionCodeSchema } from '@meridian/protocol/ids'
+import { registeredRegionListSchema } from '@meridian/protocol/region-registry'
 import { regionReportSchema, regionSyncListSchema, reportAnswerSchema } from '@meridian/protocol/region-report'
 import {
   syncOrderCreateSchema,
@@ -43,6 +44,16 @@ export const SYNC_OPERATIONS: readonly Operation[] = [
     body: { kind: 'json', schema: syncProgressSchema, examples: [{ summary: 'Progress' }] },
     answers: [{ status: 204, description: 'Noted.' }],
     errors: { kind: 'problem', codes: ['access_denied', 'not_found', 'conflict'] },
+  },
+  {
+    ...SYNC,
+    id: 'listRegions',
+    method: 'get',
+    path: '/v1/regions',
+    summary: 'The registry of regions',
+    description: 'For sys-admins. It is the operator’s configuration, and read-only here.',
+    answers: [{ status: 200, description: 'All, withdrawn ones too.', schema: registeredRegionListSchema }],
+    errors: { kind: 'problem', codes: ['access_denied'] },
   },
   {
     ...SYNC,
