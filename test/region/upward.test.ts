@@ -2,7 +2,9 @@
 // that it carries out.
 import type { SyncProgress } from '@meridian/protocol/sync-orders'
 import t from 'tap'
+import { readRegionSync } from '../../services/identity/src/directory/region-health.ts'
 import { declareRestored } from '../../services/identity/src/sessions/restored.ts'
+import { entomb } from '../../services/region/src/store/erased-subjects.ts'
 import { holdOrder } from '../../services/region/src/store/order-leases.ts'
 import { idOf } from '../resource-server/region-issuer.ts'
 import { eachEngine, embeddedPlace, onPostgresql } from '../support/databases.ts'
@@ -10,6 +12,7 @@ import { startDirectoryWorld } from './directory-world.ts'
 import { startCentre, startRegion } from './region-service.ts'
 
 const ADA = { email: 'ada@acme.test' }
+const LIN = { email: 'lin@acme.test' }
 /** A UUIDv7 of a number `n`. */
 const MADE_ID = "('01930000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid"
 const DAY = new Date().toISOString().slice(0, 10)
@@ -263,5 +266,43 @@ t.test(
     t.equal(await roleOf(), 'manager')
     const [told = '{}'] = lines.filter((line) => line.includes('had drifted'))
     t.match(JSON.parse(told), { alarm: true, differing: 1, mended: 1, named: [{ kind: 'membership', id: mid }] })
+  },
+)
+
+await eachEngine(
+  t,
+  'who is listed again stays erased, and the centre is told until it erases them',
+  async (t, makePlace) => {
+    const world = await startDirectoryWorld(t, makePlace)
+    const { database, deps, finish, follow, lines } = await world.startRegion(await makePlace('region'))
+    await follow()
+    // One that began before.
+    await deps.stateReporter.refresh()
+    const { sub } = await world.membershipOf(LIN)
+    await entomb(database, { kind: 'user', subjectId: String(sub) })
+    const reconcile = async () => {
+      await finish(deps.directory.reconciler.refresh())
+      await deps.stateReporter.refresh()
+      const alarms = lines.map((line) => JSON.parse(line)).filter(({ alarm }) => alarm === true)
+      lines.length = 0
+      return alarms.map(({ msg }) => msg)
+    }
+    const told = async () => {
+      const { regions } = await readRegionSync(world.identity.deps)
+      const [region] = regions.filter(({ region }) => region === 'in')
+      return region?.alarms.filter((alarm) => alarm.includes('erased'))
+    }
+    lines.length = 0
+    t.strictSame(await reconcile(), ['the centre lists again whom this region has erased', 'what is held had drifted'])
+    t.strictSame(await told(), [`region-in: it has erased who is listed again: ${sub}`])
+    t.strictSame(await reconcile(), [], 'a difference is an alarm once')
+    t.strictSame(await told(), [`region-in: it has erased who is listed again: ${sub}`], 'and stands while it is there')
+    const kept = { name: 'read_person', text: 'SELECT name FROM user_account WHERE id = $1::text::uuid' }
+    t.strictSame(await database.sql(kept, [sub]), [], 'they do not come back here')
+
+    await world.change('DELETE FROM membership WHERE user_id = $1', String(sub))
+    await follow()
+    t.strictSame(await reconcile(), [])
+    t.strictSame(await told(), [])
   },
 )

@@ -13,6 +13,7 @@ export const UNREACHABLE_AFTER_SECONDS = 60
 export const LAGGING_AFTER_SECONDS = 60
 export const CLOCK_SKEW_ALARM_MS = 60_000
 const ROWS_MAX = 500
+export const ERASED_LISTED_MAX = 50
 
 const REQUESTS_A_DAY_MAX = 10_000_000_000
 const SECONDS_MAX = 10_000_000_000
@@ -48,6 +49,8 @@ export const regionReportSchema = z.strictObject({
   held: z.strictObject({ organizations: count, users: count, memberships: count }),
   /** Entries that are put aside since they are not understood. */
   parked: count,
+  /** People and organizations that it has erased, and the centre lists; as found by its last comparison. */
+  erased_listed: z.array(z.uuid()).max(ERASED_LISTED_MAX).optional(),
   rebuilding: z.boolean(),
   /** Those that have changed since the last report, some at a time. */
   tenants: z.array(tenantCountsSchema).max(ROWS_MAX),

@@ -65,6 +65,9 @@ export function alarmsOf(region: RegionRow, followers: readonly FollowerRow[]): 
     ...(report !== null && report.parked > 0
       ? [`${client}: ${report.parked} entries are put aside: it does not understand them`]
       : []),
+    ...(report?.erased_listed !== undefined && report.erased_listed.length > 0
+      ? [`${client}: it has erased who is listed again: ${report.erased_listed.join(' ')}`]
+      : []),
   ])
   return [
     ...(region.health === 'lagging' ? ['lagging: it is more than a minute behind'] : []),

@@ -5,6 +5,7 @@ import type { Replica } from '@meridian/resource-server/replica'
 import type { RevocationFollower } from '@meridian/resource-server/revocation-follower'
 import type { RegionDatabase } from '../store/open-store.ts'
 import { countHeld } from '../store/tenant-counts.ts'
+import type { Reconciler } from './reconcile.ts'
 import type { KeyReporter } from './report-keys.ts'
 import type { RegionState } from './report-state.ts'
 
@@ -17,6 +18,7 @@ type Sources = {
   readonly revocationFollower: Pick<RevocationFollower, 'staleSeconds'>
   readonly keyReporter: Pick<KeyReporter, 'held'>
   readonly keyStore: Pick<KeyStore, 'load'>
+  readonly reconciler: Pick<Reconciler, 'erasedListed'>
 }
 
 /** What is in memory. Infinite: not once since the start. */
@@ -60,6 +62,7 @@ export async function describeState(sources: Sources): Promise<RegionState> {
     kids: [...(sources.keyReporter.held() ?? (await storedKids(sources.keyStore)))].slice(0, 100),
     held: await countHeld(sources.database),
     parked: [...parked.values()].reduce((sum, count) => sum + count, 0),
+    erased_listed: [...sources.reconciler.erasedListed()],
     rebuilding: gauges.isRebuilding,
   }
 }

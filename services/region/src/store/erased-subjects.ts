@@ -56,6 +56,18 @@ export async function listErasedSubjects(
   return rows.map((row) => erasedSchema.parse(row))
 }
 
+const LIST_AMONG: Statement = {
+  name: 'list_erased_among',
+  text: `SELECT DISTINCT subject_id::text AS id FROM erased_subject
+    WHERE subject_id IN (SELECT jsonb_array_elements_text($1::text::jsonb)::uuid) ORDER BY 1`,
+}
+const erasedIdSchema = z.object({ id: z.uuid() })
+
+export async function listErasedAmong(database: RegionDatabase, ids: readonly string[]): Promise<readonly string[]> {
+  if (ids.length === 0) return []
+  return (await database.sql(LIST_AMONG, [JSON.stringify(ids)])).map((row) => erasedIdSchema.parse(row).id)
+}
+
 const BATCH_ROWS = 500
 /** Every table that holds rows that organizations have written; each has an `id`. */
 const TABLES = ['record'] as const

@@ -28,6 +28,10 @@ export const SYNC_FIELDS: Readonly<Record<string, Field>> = {
   'held.memberships': { text: 'Those that are not removed.', example: 41 },
   'visible.memberships': { text: 'Those that are not removed.', example: 41 },
   parked: { text: 'Entries that are put aside: the region’s build does not understand them.', example: 0 },
+  erased_listed: {
+    text: 'People and organizations that it has erased and the centre lists again, as after a restore from a backup.',
+    example: [],
+  },
   rebuilding: { text: 'Whether it reads everything anew just now.', example: false },
   tenants: { text: 'What it counted of organizations: those that changed since the last report, some at a time.' },
   'tenants.members': { text: 'People with a membership there, suspended ones too.', example: 40 },
