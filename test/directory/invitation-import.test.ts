@@ -71,12 +71,13 @@ await eachEngine(t, 'each row becomes an invitation or a word about why not', as
     'four@elsewhere.test,mars,member',
     'four@elsewhere.test,in',
     `${'x'.repeat(500)},in,member`,
-    'One@Elsewhere.Test,in,member',
+    'One@Elsewhere.Test,in,manager',
+    'one@elsewhere.test,us,viewer',
   ].join('\r\n')
   const key = { 'idempotency-key': idempotencyKey() }
   const job = await importFile(identity, ada, file, key)
   t.equal(job.status, 202, job.text)
-  t.match(jobSchema.parse(job.body), { status: 'queued', total: 11, done: 0, report: [] })
+  t.match(jobSchema.parse(job.body), { status: 'queued', total: 12, done: 0, report: [] })
   t.equal((await importFile(identity, ada, file, key)).headers['location'], job.headers['location'], 'a repeat')
   await workOff(identity)
   t.strictSame(await reportOf(identity, ada, job), [
@@ -90,7 +91,14 @@ await eachEngine(t, 'each row becomes an invitation or a word about why not', as
     '9 not_your_region',
     '10 malformed',
     '11 malformed',
-    '12 invited',
+    '12 duplicate of 2',
+    '13 invited',
+  ])
+  const roles = `SELECT r.region, r.role FROM invitation i JOIN invitation_role r ON r.invitation_id = i.id
+    WHERE i.email = 'one@elsewhere.test' ORDER BY r.region`
+  t.match(await ask(identity, roles), [
+    { region: 'in', role: 'member' },
+    { region: 'us', role: 'viewer' },
   ])
   const after = await mailsQueued(identity)
   t.equal(after['pending'], (before['pending'] ?? 0) + 2, 'who has a mail already gets no other')
@@ -98,6 +106,7 @@ await eachEngine(t, 'each row becomes an invitation or a word about why not', as
   t.notMatch(String(row?.['text']), /elsewhere/, 'no address is left in it')
   t.strictSame(await eventsOf(identity, 'invitation'), [
     'invitation.created success',
+    'invitation.imported success',
     'invitation.imported success',
     ...Array.from({ length: 4 }, () => 'invitation.created success'),
   ])

@@ -78,5 +78,9 @@ export async function workOff(identity: Pick<IdentityUnderTest, 'deps'>): Promis
 /** The report of a job that is done, as `line outcome`. */
 export async function reportOf(identity: IdentityUnderTest, token: string, job: Reply): Promise<readonly string[]> {
   const { body } = await call(identity, token, 'GET', String(job.headers['location']))
-  return jobSchema.parse(body).report.map(({ line, outcome }) => `${line} ${outcome}`)
+  return jobSchema
+    .parse(body)
+    .report.map(
+      ({ line, outcome, first_line: first }) => `${line} ${outcome}${first === undefined ? '' : ` of ${first}`}`,
+    )
 }

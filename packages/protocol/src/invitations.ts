@@ -79,5 +79,6 @@ export const invitationOutcomeSchema = z.enum([
   'invalid_role',
   'not_your_region',
   'too_many_invitations',
+  'duplicate',
 ])
 export type InvitationOutcome = z.infer<typeof invitationOutcomeSchema>

@@ -11,7 +11,14 @@ export const jobSchema = z.strictObject({
   total: z.int(),
   done: z.int(),
   /** What became of each row that is done, by the line on which it begins. */
-  report: z.array(z.strictObject({ line: z.int(), outcome: invitationOutcomeSchema })),
+  report: z.array(
+    z.strictObject({
+      line: z.int(),
+      outcome: invitationOutcomeSchema,
+      /** With `duplicate`: the line that names the same address and region first. */
+      first_line: z.int().optional(),
+    }),
+  ),
   created_at: z.iso.datetime(),
   finished_at: z.iso.datetime().nullable(),
 })

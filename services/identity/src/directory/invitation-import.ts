@@ -1,5 +1,6 @@
 // Invitations from a file. The request takes the file as a whole or not at all and leaves a job; a worker (run-jobs.ts)
-// does the rows, each as a single invitation would be done, with the authority that the sender has by then.
+// does the rows, each as a single invitation would be done, with the authority that the sender has by then. An address may
+// stand in it once for each region: of two rows for the same place the later one is refused.
 import { withTransaction } from '@meridian/database/transaction'
 import { emailAddressSchema } from '@meridian/protocol/email-address'
 import {
@@ -8,7 +9,7 @@ import {
   type InvitationOutcome,
 } from '@meridian/protocol/invitations'
 import type { Job } from '@meridian/protocol/jobs'
-import { roleSchema } from '@meridian/protocol/roles'
+import { type Role, roleSchema } from '@meridian/protocol/roles'
 import { z } from 'zod'
 import { type Origin, recordAuditByRegion } from '../audit/record.ts'
 import type { Deps } from '../deps.ts'
@@ -117,7 +118,11 @@ function regionOf({ fields: [, region] }: ImportRow): string | undefined {
   return region?.toLowerCase()
 }
 
-export type RowReport = { readonly line: number; readonly outcome: InvitationOutcome }
+export type RowReport = {
+  readonly line: number
+  readonly outcome: InvitationOutcome
+  readonly first_line?: number
+}
 
 /** Does the next rows of a job that was taken, in its transaction. */
 export async function importRows(
@@ -131,11 +136,37 @@ export async function importRows(
   const standing = await readStanding(db, job.org_id, job.created_by)
   const actor = { userId: job.created_by, clientId: request.clientId, sessionId: request.sessionId }
   const cause = { requestId: request.id, ip: null }
+  const upToHere = rows.slice(0, job.done + maxRows)
+  const firstLines = firstLinesOf(upToHere)
   const report: RowReport[] = []
-  for (const row of rows.slice(job.done, job.done + maxRows)) {
-    report.push({ line: row.line, outcome: await importRow(deps, db, { actor, standing, cause }, row) })
+  for (const row of upToHere.slice(job.done)) {
+    report.push(await importRow(deps, db, { actor, standing, cause }, row, firstLines))
   }
   return report
+}
+
+/** By address and region: the first line that asks for a role there. */
+function firstLinesOf(rows: readonly ImportRow[]): ReadonlyMap<string, number> {
+  const first = new Map<string, number>()
+  for (const row of rows) {
+    const wish = wishOf(row)
+    if (typeof wish === 'object' && !first.has(placeOf(wish))) first.set(placeOf(wish), row.line)
+  }
+  return first
+}
+
+type Wish = { readonly email: string; readonly region: string; readonly role: Role }
+
+const placeOf = ({ email, region }: Wish) => `${region} ${email}`
+
+function wishOf(row: ImportRow): Wish | InvitationOutcome {
+  const [address, , roleName] = row.fields
+  const region = regionOf(row)
+  if (address === undefined || region === undefined) return 'malformed'
+  const email = emailAddressSchema.safeParse(address)
+  if (!email.success) return 'invalid_email'
+  const role = roleSchema.safeParse(roleName?.toLowerCase())
+  return role.success ? { email: email.data, region, role: role.data } : 'invalid_role'
 }
 
 async function importRow(
@@ -143,16 +174,16 @@ async function importRow(
   db: IdentityDb,
   inviter: { readonly actor: Actor; readonly standing: Standing | undefined; readonly cause: Cause },
   row: ImportRow,
-): Promise<InvitationOutcome> {
-  const [address, , roleName] = row.fields
-  const region = regionOf(row)
-  if (address === undefined || region === undefined) return 'malformed'
-  const email = emailAddressSchema.safeParse(address)
-  if (!email.success) return 'invalid_email'
-  const role = roleSchema.safeParse(roleName?.toLowerCase())
-  if (!role.success) return 'invalid_role'
+  firstLines: ReadonlyMap<string, number>,
+): Promise<RowReport> {
+  const { line } = row
+  const wish = wishOf(row)
+  if (typeof wish !== 'object') return { line, outcome: wish }
+  const firstLine = firstLines.get(placeOf(wish)) ?? line
+  if (firstLine !== line) return { line, outcome: 'duplicate', first_line: firstLine }
   const { standing, ...rest } = inviter
-  if (standing === undefined) return 'not_your_region'
-  const invitee = { email: email.data, roles: [{ region, role: role.data }] }
-  return (await giveInvitation(deps, db, { ...rest, standing }, invitee)).outcome
+  if (standing === undefined) return { line, outcome: 'not_your_region' }
+  const { email, region, role } = wish
+  const { outcome } = await giveInvitation(deps, db, { ...rest, standing }, { email, roles: [{ region, role }] })
+  return { line, outcome }
 }

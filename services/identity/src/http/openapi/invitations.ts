@@ -81,7 +81,7 @@ export const INVITATION_OPERATIONS: readonly Operation[] = [
     method: 'post',
     path: '/v1/orgs/{org}/invitations/import',
     summary: 'Invites many addresses, from a file',
-    description: `${MANAGERS} Comma-separated values (RFC 4180) in UTF-8: the line \`email,region,role\`, then up to 5000 rows in up to 10 MiB. A file with a fault is refused as a whole; what is wrong with a row stands in the job’s report. \`conflict\`: an import of the organization is under way.`,
+    description: `${MANAGERS} Comma-separated values (RFC 4180) in UTF-8: the line \`email,region,role\`, then up to 5000 rows in up to 10 MiB. A file with a fault is refused as a whole; what is wrong with a row stands in the job’s report. An address may stand in it once for each region, which makes one invitation. \`conflict\`: an import of the organization is under way.`,
     parameters: [ORG_NAME, IDEMPOTENCY_KEY_FOR_RETRY],
     body: { kind: 'raw', mediaTypes: ['text/csv'] },
     answers: [{ status: 202, description: 'A job to follow.', schema: jobSchema, headers: { Location: CREATED_AT } }],

@@ -51,5 +51,8 @@ export const MEMBER_FIELDS: Readonly<Record<string, Field>> = {
   done: { text: 'How many of them are done.', example: 1 },
   report: { text: 'What became of each row that is done.' },
   line: { text: 'The line of the file on which the row begins; the header is the first.', example: 2 },
-  outcome: { text: 'What became of it. `not_your_region`: unknown, or one in which one is no manager.' },
+  outcome: {
+    text: 'What became of it. `not_your_region`: unknown, or one in which one is no manager. `duplicate`: an earlier line names the same address and region.',
+  },
+  first_line: { text: 'With `duplicate`: the earlier line.', example: 2 },
 }
