@@ -1,4 +1,5 @@
-import type { VisibleRow } from '../store/region-health.ts'
+import type { Deps } from '../deps.ts'
+import { countVisible, type VisibleRow } from '../store/region-health.ts'
 
 const KEPT_MS = 60_000
 
@@ -17,4 +18,11 @@ export function createVisibleCounts(
     })
     return counting.rows
   }
+}
+
+export function keepVisibleCounts({ db }: Pick<Deps, 'db'>): () => Promise<readonly VisibleRow[]> {
+  return createVisibleCounts(
+    () => countVisible(db),
+    () => performance.now(),
+  )
 }

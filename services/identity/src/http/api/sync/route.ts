@@ -15,19 +15,15 @@ import type { Deps } from '../../../deps.ts'
 import { readRegionSync } from '../../../directory/region-health.ts'
 import { orderSync, readSyncOrder, readSyncOrders } from '../../../directory/sync-orders.ts'
 import { readUsage } from '../../../directory/usage.ts'
-import { createVisibleCounts } from '../../../directory/visible-counts.ts'
+import { keepVisibleCounts } from '../../../directory/visible-counts.ts'
 import { requireRecentSignIn } from '../../../sessions/recent-sign-in.ts'
-import { countVisible } from '../../../store/region-health.ts'
 import { authenticatePerson, authenticateSysAdmin } from '../../bearer.ts'
 import { readIdempotencyKey } from '../../idempotency-key.ts'
 import { originOf } from '../../origin.ts'
 import { idOf, orgOf } from '../../path-names.ts'
 
 export function syncRoutes(app: FastifyInstance, deps: Deps): void {
-  const readVisible = createVisibleCounts(
-    () => countVisible(deps.db),
-    () => performance.now(),
-  )
+  const readVisible = keepVisibleCounts(deps)
 
   app.get('/v1/sync/regions', async (request): Promise<RegionSyncList> => {
     await authenticateSysAdmin(deps, request)
