@@ -31,6 +31,7 @@ const PEOPLE: Readonly<Record<string, Field>> = {
   'RegisteredRegion.code': { text: 'Code of the region.', example: 'in' },
   'RegisteredRegion.name': { text: 'What it is called.', example: 'India' },
   'RegisteredRegion.status': { text: '`withdrawn`: no longer in the registry.', example: 'active' },
+  form: { text: '`2`: with states, versions and what has moved. Left out: the hosts that are served, by name.' },
   host_suffix: { text: 'What its tenant hosts end in, after the slug.', example: 'in.example.com' },
   api_url: { text: 'Where its API is.', example: AUDIENCE },
   role: { text: 'Held in this organization and this region alone.' },

@@ -1,4 +1,4 @@
-import { hostMapSchema } from '@meridian/protocol/hosts'
+import { hostMapQuerySchema, hostMapSchema } from '@meridian/protocol/hosts'
 import { regionCodeSchema } from '@meridian/protocol/ids'
 import { heldKeysSchema } from '@meridian/protocol/jwks'
 import { type Operation, pathParameter } from './operation.ts'
@@ -14,6 +14,7 @@ export const REGION_OPERATIONS: readonly Operation[] = [
     path: '/v1/regions/{code}/hosts',
     summary: 'The tenant hosts of a region',
     parameters: [CODE],
+    query: hostMapQuerySchema,
     answers: [{ status: 200, description: 'All of them.', schema: hostMapSchema }],
     errors: { kind: 'problem', codes: ['access_denied'] },
   },
