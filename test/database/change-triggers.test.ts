@@ -234,3 +234,24 @@ await eachEngine(
     }
   },
 )
+
+await eachEngine(
+  t,
+  'nothing that regions follow can be emptied at once, which no row would tell',
+  async (t, makePlace) => {
+    const db = await openIdentityStore(await makePlace('identity'))
+    t.teardown(() => db.close())
+    const followed = await db.sql(
+      {
+        name: 'list_followed_tables',
+        text: `SELECT DISTINCT tgrelid::regclass::text AS name FROM pg_trigger WHERE tgname ~ '_tell_' ORDER BY 1`,
+      },
+      [],
+    )
+    const tables = ['change', 'revocation', ...followed.map(({ name }) => String(name))]
+    for (const known of ['user_account', 'membership', 'organization', 'entitlement'])
+      t.ok(tables.includes(known), known)
+    for (const table of tables)
+      await t.rejects(ask({ db }, `TRUNCATE ${table} CASCADE`), { message: /truncation_refused: / }, table)
+  },
+)
