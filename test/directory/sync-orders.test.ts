@@ -15,7 +15,7 @@ import { hearOfRegions } from '../support/region-reports.ts'
 
 t.setTimeout(150_000)
 
-const ORDER = { region: 'in', kind: 'rebuild', requestedBy: null } as const
+const ORDER = { region: 'in', kind: 'rebuild', requestedBy: null, isForced: false } as const
 const NOTHING = { rows: 0, differing: 0, mended: 0, named: [], error: null }
 
 async function start(t: Test, place: Parameters<Parameters<typeof eachEngine>[2]>[1], instances = 1) {
@@ -68,6 +68,7 @@ t.test('orders', async (t) => {
     ])
     const forced = await order({ kind: 'rebuild', regions: ['in'], force: true })
     t.match(forced.body['regions'], [{ outcome: 'ordered', open_order: ordered.id }])
+    t.match(await listOpenOrders(identity.db, 'in'), [{ kind: 'rebuild', force: true }], 'the region hears of it')
     t.match(await read(ordered.id), { status: 'cancelled', finished_at: String })
     t.match(await order({ regions: ['mars'] }), { status: 422, body: { code: 'unknown_region' } })
     t.match(await order({ regions: ['in', 'mars'], force: true }), { status: 422 }, 'all or none of a list')

@@ -166,11 +166,12 @@ async function as3(as: Awaited<ReturnType<typeof startRegion>>['as']): Promise<v
 
 await eachEngine(t, 'orders to compare, mend and rebuild are carried out, and told of', async (t, makePlace) => {
   const world = await startDirectoryWorld(t, makePlace)
-  const { database, deps, follow } = await world.startRegion(await makePlace('region'))
+  const { database, deps, follow, lines } = await world.startRegion(await makePlace('region'))
   await follow()
-  const order = async (kind: string) => {
+  const order = async (kind: string, isForced = false) => {
     const id = idOf(`${kind} ${Math.random()}`)
-    await world.change("INSERT INTO sync_order (id, region, kind) VALUES ($1, 'in', $2)", id, kind)
+    const insert = "INSERT INTO sync_order (id, region, kind, is_forced) VALUES ($1, 'in', $2, $3)"
+    await world.change(insert, id, kind, isForced)
     for (let turn = 0; turn < 20; turn += 1) {
       await deps.directory.follower.refresh()
       await deps.directory.orders.settle()
@@ -195,6 +196,22 @@ await eachEngine(t, 'orders to compare, mend and rebuild are carried out, and to
   t.match(await order('rebuild'), { status: 'done', report: { error: null } })
   t.equal(await database.prisma.userAccount.count({ where: { name: 'Lin' } }), 1)
   t.match(await order('compare'), { report: { differing: 0 } })
+  const members = await database.prisma.membership.count()
+  t.ok(members > 0)
+  await world.change('CREATE TABLE kept_change AS SELECT * FROM change')
+  await world.change('DELETE FROM change')
+  const refused = { status: 'failed', report: { mended: 0, error: /would be taken away/ } }
+  t.match(await order('repair'), refused, 'a centre that lists nothing takes nothing away')
+  t.match(await order('rebuild'), refused)
+  const unasked = deps.directory.reconciler.refresh()
+  for (let turn = 0; turn < 20; turn += 1) await deps.directory.follower.refresh()
+  await unasked
+  t.match(lines.filter((line) => /had drifted/.test(line)).join(), /"alarm":true/)
+  t.equal(await database.prisma.membership.count(), members)
+  t.match(await order('repair', true), { status: 'done', report: { error: null } })
+  t.equal(await database.prisma.membership.count(), 0, 'by force')
+  await world.change('INSERT INTO change OVERRIDING SYSTEM VALUE SELECT * FROM kept_change')
+  await world.change('DROP TABLE kept_change')
 })
 
 t.test('of several processes one is at an order, and a rebuild that ended meanwhile is not done again', async (t) => {

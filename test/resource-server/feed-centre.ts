@@ -137,6 +137,11 @@ export function makeFeedCentre() {
       history.log.push({ kind, id, seq: history.seq, nonce, atMs: nowMs })
       history.entities.set(keyOf({ kind, id }), { kind, id, revision: history.seq, state })
     },
+    /** By mistake: neither lists nor changes have them any more. */
+    lose: (ids: readonly string[]): void => {
+      for (const [key, { id }] of [...history.entities]) if (ids.includes(id)) history.entities.delete(key)
+      history.log = history.log.filter(({ id }) => !ids.includes(id))
+    },
     /** From now on what is written is seen in lists, and told later. */
     hold: () => {
       heldSeq = Math.min(heldSeq, history.seq)

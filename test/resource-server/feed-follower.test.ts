@@ -305,7 +305,7 @@ t.test('a rebuild that is killed at every step goes on where it was, and ends as
   told.length = 0
   await it.follower.stop()
   const begins = makeProcess()
-  begins.follower.rebuild().catch(() => {})
+  begins.follower.rebuild(() => {}, undefined, { isForced: true }).catch(() => {})
   begins.dieAtQuery(6)
   await begins.follower.refresh()
   const rows: number[] = []
@@ -336,7 +336,7 @@ t.test('a rebuild that is asked for joins the one under way', async (t) => {
   const { it, makeProcess } = world
   await it.catchUp()
   const first = makeProcess()
-  first.follower.rebuild().catch(() => {})
+  first.follower.rebuild(() => {}, undefined, { isForced: true }).catch(() => {})
   first.dieAtQuery(12)
   await first.follower.refresh()
   const begun = await it.replica.place()
@@ -452,6 +452,79 @@ t.test('where much has drifted a repair reads everything anew', async (t) => {
   await database.query('DELETE FROM replica_entity')
   t.match(await it.settle(it.follower.repair()), { rows: 60, differing: 60, mended: 60, named: [] })
   await isTheView(t, world, 'the view')
+})
+
+const idsOf = (count: number) => Array.from({ length: count }, (_, n) => nameOf(n))
+const HELD_BACK = /^\d+ of \d+ rows that are held would be taken away: that asks for an order by force$/
+
+for (const [what, people, lost] of [
+  ['more than a hundred rows and a tenth', 1100, 115],
+  ['everything, however little', 8, 8],
+] as const) {
+  t.test(`a repair that would take away ${what} mends the rest, says so, and waits to be forced`, async (t) => {
+    const world = await setUp(people)
+    const { it, centre, put } = world
+    centre.setPageLimit(500)
+    await it.catchUp()
+    await database.query(
+      `UPDATE replica_entity SET state = '{"allowed_origins": ["https://bad.example.test"]}' WHERE id = '${nameOf(people - 1)}'`,
+    )
+    centre.lose(idsOf(lost))
+    const held = (await live()).length
+    const isEmpty = lost === people
+    const report = await it.settle(it.follower.repair())
+    t.match(report, { differing: isEmpty ? lost : lost + 1, mended: isEmpty ? 0 : 1, error: HELD_BACK })
+    t.equal((await live()).length, held, 'nothing is taken away')
+    t.match(
+      it.log.filter(({ level }) => level === 'error'),
+      [{ details: { alarm: true, why: HELD_BACK }, message: /lists no more is kept/ }],
+    )
+    t.match(await it.settle(it.follower.rebuild()), { mended: 0, error: HELD_BACK })
+    t.equal((await live()).length, held)
+    put('new')
+    await it.catchUp()
+    t.ok(
+      (await live()).some((row) => row.startsWith('new ')),
+      'the feed is followed',
+    )
+    t.match(await it.settle(it.follower.repair(() => {}, undefined, { isForced: true })), { error: null })
+    await isTheView(t, world, 'by force')
+  })
+
+  t.test(`a lost place where ${what} would go: it stays, the rest is made what it should be`, async (t) => {
+    const world = await setUp(people)
+    const { it, centre, put } = world
+    centre.setPageLimit(500)
+    await it.catchUp()
+    centre.lose(idsOf(lost))
+    it.faults.losePlace = true
+    if (lost < people) put(nameOf(people - 1), 'https://new.example.test')
+    await it.follower.refresh()
+    it.faults.losePlace = false
+    await it.catchUp()
+    t.equal((await live()).length, people)
+    t.match(it.log.at(-1), { level: 'error', details: { alarm: true, why: HELD_BACK } })
+    put('new')
+    await it.catchUp()
+    t.equal((await live()).length, people + 1, 'the feed is followed again')
+    t.match(await it.settle(it.follower.rebuild(() => {}, undefined, { isForced: true })), { error: null })
+    await isTheView(t, world, 'by force')
+  })
+}
+
+t.test('a hundred rows, or a tenth of more, are taken away unasked', async (t) => {
+  for (const [people, lost] of [
+    [140, 100],
+    [1100, 110],
+  ] as const) {
+    const world = await setUp(people)
+    const { it, centre } = world
+    centre.setPageLimit(500)
+    await it.catchUp()
+    centre.lose(idsOf(lost))
+    t.match(await it.settle(it.follower.repair()), { error: null })
+    await isTheView(t, world, `${lost} of ${people}`)
+  }
 })
 
 t.test('names of drift are bounded, its count is not', async (t) => {

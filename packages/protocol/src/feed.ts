@@ -97,7 +97,12 @@ export const changesQuerySchema = z.strictObject({
 })
 
 /** What the centre would like the region to do; how it goes is told with `PUT …/orders/{id}`. */
-export const openOrderSchema = z.strictObject({ id: z.uuidv7(), kind: syncOrderKindSchema })
+export const openOrderSchema = z.strictObject({
+  id: z.uuidv7(),
+  kind: syncOrderKindSchema,
+  /** Carried out however much it takes away of what is held. Absent: not so. */
+  force: z.boolean().optional(),
+})
 
 /** Without `after`: from the beginning, which suits whoever holds nothing. 410 `cursor_gone`: see `digests`. */
 export const changesPageSchema = z.strictObject({
@@ -168,7 +173,7 @@ export type ReceivedEntry = z.infer<typeof receivedEntrySchema>
 export const receivedChangesSchema = z.object({
   ...changesPageSchema.shape,
   entries: z.array(receivedEntrySchema),
-  orders: z.array(z.object({ id: z.uuidv7(), kind: z.string() })),
+  orders: z.array(z.object({ id: z.uuidv7(), kind: z.string(), force: z.boolean().optional() })),
 })
 export type ReceivedChanges = z.infer<typeof receivedChangesSchema>
 export const receivedSnapshotSchema = z.object({ ...snapshotPageSchema.shape, entries: z.array(receivedEntrySchema) })

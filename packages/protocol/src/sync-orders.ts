@@ -63,7 +63,10 @@ export const syncOrderCreateSchema = z.strictObject({
   kind: syncOrderKindSchema,
   /** Null: every active region. */
   regions: z.array(regionCodeSchema).min(1).max(100).nullable(),
-  /** Cancels what a region is at now; without it that region is refused as `conflict`. */
+  /**
+   * Cancels what a region is at now; without it that region is refused as `conflict`. And takes away what the centre lists
+   * no more, however much of what the region holds that is; without it such an order fails, and says so.
+   */
   force: z.boolean().default(false),
   /** Says what would be ordered, and orders nothing. */
   dry_run: z.boolean().default(false),

@@ -3,12 +3,16 @@
 // there when it was first looked at.
 import { DRIFT_NAMED_MAX, type DriftRow, type SyncReport } from '@meridian/protocol/sync-orders'
 import { type createSurveyor, EpochChanged, type Survey } from './feed-survey.ts'
+import { heldBack, isTooMuchToRemove } from './removal-limit.ts'
 import type { Replica, SpanListing, Written } from './replica.ts'
 import { keyOf } from './replica-entry.ts'
 import type { Place } from './replica-place.ts'
 import type { Difference, Span } from './replica-spans.ts'
 
 export type Progress = (done: number, total: number | null) => void
+
+type Settling = { mends: (row: Difference) => boolean; signal: AbortSignal }
+type Settled = { report: SyncReport; extra: number }
 
 type Suspect = { span: Span; rows: readonly Difference[] }
 
@@ -25,6 +29,8 @@ type Options = {
   keepFollowing: (signal: AbortSignal) => Promise<void>
   onWritten: (written: Written) => void
 }
+
+type SettleOptions = { isMending: boolean; isForced: boolean; signal: AbortSignal }
 
 export function createComparison({ surveyor, replica, catchUp, keepFollowing, onWritten }: Options) {
   async function look(span: Span, epoch: string, signal: AbortSignal) {
@@ -64,12 +70,9 @@ export function createComparison({ surveyor, replica, catchUp, keepFollowing, on
   }
 
   /** Looks at every row of the differing ranges. */
-  async function settle(
-    { differing, epoch, rows }: Survey,
-    { isMending, signal }: { isMending: boolean; signal: AbortSignal },
-  ): Promise<SyncReport> {
+  async function settleRows({ differing, epoch, rows }: Survey, { mends, signal }: Settling): Promise<Settled> {
     const named: DriftRow[] = []
-    let [count, mended] = [0, 0]
+    let [count, mended, extra] = [0, 0, 0]
     let suspects: Suspect[] = []
 
     async function settleSuspects(): Promise<void> {
@@ -78,7 +81,9 @@ export function createComparison({ surveyor, replica, catchUp, keepFollowing, on
       for (const { rows: drift, listing } of found) {
         count += drift.length
         named.push(...drift.slice(0, DRIFT_NAMED_MAX - named.length).map(driftRow))
-        if (isMending) mended += await mend(drift, listing, signal)
+        extra += drift.filter(isExtra).length
+        const wanted = drift.filter(mends)
+        if (wanted.length > 0) mended += await mend(wanted, listing, signal)
       }
     }
 
@@ -92,7 +97,18 @@ export function createComparison({ surveyor, replica, catchUp, keepFollowing, on
       }
     }
     await settleSuspects()
-    return { rows, differing: count, mended, named, error: null }
+    return { report: { rows, differing: count, mended, named, error: null }, extra }
+  }
+
+  /** What is to go goes last: how much that is must be known first. */
+  async function settle(survey: Survey, { isMending, isForced, signal }: SettleOptions): Promise<SyncReport> {
+    const mends = (row: Difference) => isMending && (isForced || !isExtra(row))
+    const { report, extra } = await settleRows(survey, { mends, signal })
+    if (!isMending || isForced || extra === 0) return report
+    const removal = { removed: extra, held: survey.held }
+    if (isTooMuchToRemove(removal)) return { ...report, error: heldBack(removal) }
+    const removed = await settleRows(survey, { mends: isExtra, signal })
+    return { ...report, mended: report.mended + removed.report.mended }
   }
 
   return {
@@ -108,6 +124,10 @@ export function createComparison({ surveyor, replica, catchUp, keepFollowing, on
     },
     settle,
   }
+}
+
+function isExtra({ revision }: Difference): boolean {
+  return revision === null
 }
 
 function isSame(before: Difference | undefined, now: Difference): boolean {

@@ -8,6 +8,7 @@ import { createComparison, type Progress } from './feed-comparison.ts'
 import { CentreBusy, CursorGone, type FeedLoaders } from './feed-loaders.ts'
 import { createSurveyor, isOlderEpoch, isRebuilding, OlderEpoch, rebuildFromTheFirst } from './feed-survey.ts'
 import type { OperationalLog } from './operational-log.ts'
+import { heldBack, isTooMuchToRemove } from './removal-limit.ts'
 import type { Replica, Written } from './replica.ts'
 import type { Place, Rebuild } from './replica-place.ts'
 
@@ -41,13 +42,14 @@ export interface FeedFollower {
   onApplied(listener: (kinds: ReadonlySet<string>) => void): void
   /** Names what differs from the centre. Of all three: the signal calls it off, and rejects. */
   compare(onProgress?: Progress, signal?: AbortSignal): Promise<SyncReport>
-  /** Also mends it. */
-  repair(onProgress?: Progress, signal?: AbortSignal): Promise<SyncReport>
+  /** Also mends it. What would take too much away (removal-limit.ts) is held back, and told as its error, unless forced. */
+  repair(onProgress?: Progress, signal?: AbortSignal, options?: { isForced: boolean }): Promise<SyncReport>
   /**
    * Reads everything anew; goes on after a death of the process. Resolves when it is done, however long that takes. Called
-   * off, following goes on from the place that is held, if the centre still knows that.
+   * off, following goes on from the place that is held, if the centre still knows that. Does nothing where too much would
+   * go, unless forced.
    */
-  rebuild(onProgress?: Progress, signal?: AbortSignal): Promise<SyncReport>
+  rebuild(onProgress?: Progress, signal?: AbortSignal, options?: { isForced: boolean }): Promise<SyncReport>
 }
 
 type Job = {
@@ -127,10 +129,14 @@ export function createFeedFollower(options: FeedFollowerOptions): FeedFollower {
     log.warn({ cursor: held.cursor }, 'the place in the change feed is lost: everything is compared')
     const isSoon = nowMs() - joinedAtMs < REJOIN.soonMs + rejoinPauseMs
     rejoinPauseMs = isSoon ? Math.min(Math.max(rejoinPauseMs * 2, REJOIN.firstMs), REJOIN.lastMs) : 0
-    const moved = await surveyor.joinAnew(held, signal, keep)
+    const moved = await surveyor.joinAnew(held, signal, { onWritten: keep, onHeldBack: tellHeldBack })
     if (moved === null) await keepUp()
     else place = moved
     joinedAtMs = nowMs()
+  }
+
+  function tellHeldBack(why: string): void {
+    log.error({ why, alarm: true }, 'what the centre lists no more is kept')
   }
 
   const rejoinPauseSince = (sinceMs: number) => (joinedAtMs >= sinceMs ? rejoinPauseMs : 0)
@@ -195,14 +201,27 @@ export function createFeedFollower(options: FeedFollowerOptions): FeedFollower {
 
   const comparison = createComparison({ surveyor, replica, catchUp, keepFollowing, onWritten: keep })
 
-  function comparing(isMending: boolean, onProgress: Progress): Job['run'] {
+  function comparing(isMending: boolean, onProgress: Progress, isForced = false): Job['run'] {
     const readAnew = readingAnew(onProgress)
     return async (signal) => {
       const survey = await comparison.survey(signal, onProgress)
-      if (isMending && survey.isRebuildBetter) return readAnew(signal)
-      const report = await comparison.settle(survey, { isMending, signal })
+      const mayReadAnew = isForced || !isTooMuchToRemove(survey)
+      if (isMending && survey.isRebuildBetter && mayReadAnew) return readAnew(signal)
+      const report = await comparison.settle(survey, { isMending, isForced, signal })
+      if (isMending && report.error !== null) tellHeldBack(report.error)
       onProgress(report.rows, report.rows)
       return report
+    }
+  }
+
+  function readingAnewUnlessEmptied(onProgress: Progress): Job['run'] {
+    const readAnew = readingAnew(onProgress)
+    return async (signal) => {
+      const survey = isRebuilding(await currentPlace()) ? null : await surveyor.survey(signal)
+      if (survey === null || !isTooMuchToRemove(survey)) return readAnew(signal)
+      const error = heldBack(survey)
+      tellHeldBack(error)
+      return { rows: survey.rows, differing: survey.removed, mended: 0, named: [], error }
     }
   }
 
@@ -383,7 +402,11 @@ export function createFeedFollower(options: FeedFollowerOptions): FeedFollower {
       listeners.push(listener)
     },
     compare: (onProgress = () => {}, signal) => ask(comparing(false, onProgress), JOB_ATTEMPTS, signal),
-    repair: (onProgress = () => {}, signal) => ask(comparing(true, onProgress), JOB_ATTEMPTS, signal),
-    rebuild: (onProgress = () => {}, signal) => ask(readingAnew(onProgress), Number.POSITIVE_INFINITY, signal),
+    repair: (onProgress = () => {}, signal, { isForced } = { isForced: false }) =>
+      ask(comparing(true, onProgress, isForced), JOB_ATTEMPTS, signal),
+    rebuild: (onProgress = () => {}, signal, { isForced } = { isForced: false }) => {
+      const run = isForced ? readingAnew(onProgress) : readingAnewUnlessEmptied(onProgress)
+      return ask(run, Number.POSITIVE_INFINITY, signal)
+    },
   }
 }

@@ -2,6 +2,7 @@
 // made what the centre lists, range by range; where too much does, or nothing is held, everything is read anew.
 import { type DigestRange, FEED_PAGE_MAX } from '@meridian/protocol/feed'
 import { CentreBusy, type FeedLoaders } from './feed-loaders.ts'
+import { heldBack, isTooMuchToRemove } from './removal-limit.ts'
 import type { Replica, SpanListing, Written } from './replica.ts'
 import type { Place, Rebuild } from './replica-place.ts'
 import { isAfter, type Span } from './replica-spans.ts'
@@ -39,6 +40,9 @@ export interface Survey {
   differing: readonly DigestRange[]
   /** Whether so much differs that everything is better read anew. */
   isRebuildBetter: boolean
+  held: number
+  /** Of those, at least. */
+  removed: number
 }
 
 export function isRebuilding(place: Place): place is Place & { rebuild: Rebuild } {
@@ -65,7 +69,7 @@ export function createSurveyor({ loaders, replica }: { loaders: FeedLoaders; rep
     }: { onRows?: (rows: number) => void; between?: () => Promise<void> } = {},
   ): Promise<Survey> {
     const differing: DigestRange[] = []
-    let [ranges, rows] = [0, 0]
+    let [ranges, rows, held, removed] = [0, 0, 0, 0]
     let first: { epoch: string; cursor: string } | null = null
     for (let after: string | null = null; ; ) {
       const page = await loaders.loadDigests(after, signal)
@@ -73,7 +77,11 @@ export function createSurveyor({ loaders, replica }: { loaders: FeedLoaders; rep
       if (page.epoch !== first.epoch) throw new EpochChanged()
       for (const range of page.ranges) {
         signal.throwIfAborted()
-        if (!(await replica.holdsAsTold(range))) differing.push(range)
+        const isAsTold = await replica.holdsAsTold(range)
+        const heldHere = isAsTold ? range.count : await replica.countHeld(range)
+        if (!isAsTold) differing.push(range)
+        held += heldHere
+        removed += Math.max(heldHere - range.count, 0)
         ranges += 1
         rows += range.count
         onRows(rows)
@@ -83,7 +91,7 @@ export function createSurveyor({ loaders, replica }: { loaders: FeedLoaders; rep
       await between()
     }
     const isRebuildBetter = differing.length > Math.max(REPAIRED_RANGES_MAX, ranges * REPAIRED_SHARE_MAX)
-    return { epoch: first.epoch, cursor: first.cursor, rows, differing, isRebuildBetter }
+    return { epoch: first.epoch, cursor: first.cursor, rows, differing, isRebuildBetter, held, removed }
   }
 
   async function loadListed(span: Span, signal: AbortSignal) {
@@ -134,22 +142,26 @@ export function createSurveyor({ loaders, replica }: { loaders: FeedLoaders; rep
     },
     /**
      * Where the place is lost: compares, makes what differs what it should be, and moves to where the comparison began.
-     * May leave a rebuild begun instead. Null: another process has written since.
+     * May leave a rebuild begun instead. Where too much would go, it stays: `onHeldBack`. Null: another process has
+     * written since.
      */
     joinAnew: async (
       held: Place,
       signal: AbortSignal,
-      onWritten: (written: Written) => void,
+      { onWritten, onHeldBack }: { onWritten: (written: Written) => void; onHeldBack: (why: string) => void },
     ): Promise<Place | null> => {
-      const { epoch, cursor, differing, isRebuildBetter } = await survey(signal)
+      const surveyed = await survey(signal)
+      const { epoch, cursor, differing, isRebuildBetter } = surveyed
       if (isOlderEpoch(epoch, held.epoch)) throw new OlderEpoch()
-      if (held.cursor === null || isRebuildBetter) return replica.move(held, rebuildFromTheFirst)
+      const keepsExtra = isTooMuchToRemove(surveyed)
+      if (keepsExtra) onHeldBack(heldBack(surveyed))
+      else if (held.cursor === null || isRebuildBetter) return replica.move(held, rebuildFromTheFirst)
       let place = held
       for (const range of differing) {
         for (let after = range.after, isOpen = true; isOpen; ) {
           const listing = await list({ after, through: range.through }, signal)
           if (listing.epoch !== epoch) throw new EpochChanged()
-          const written = await replica.replace(place, listing, () => ({}), { signal })
+          const written = await replica.replace(place, listing, () => ({}), { keepsExtra, signal })
           if (written === null) return null
           place = written.place
           onWritten(written)

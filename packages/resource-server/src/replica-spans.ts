@@ -37,6 +37,13 @@ export async function holdsAsTold(query: ReplicaQuery, range: DigestRange): Prom
   return count === range.count && digest === range.digest
 }
 
+const COUNT_HELD = `SELECT count(*)::text AS count FROM replica_entity e WHERE e.state IS NOT NULL AND ${inSpan('e')}`
+const countSchema = z.object({ count: z.string().transform(Number) })
+
+export async function countHeld(query: ReplicaQuery, span: Span): Promise<number> {
+  return countSchema.parse((await query(COUNT_HELD, valuesOf(span)))[0]).count
+}
+
 const NARROW = `SELECT e.kind || '/' || e.id AS through FROM replica_entity e WHERE ${inSpan('e')}
   ORDER BY e.kind, e.id OFFSET $5::text::integer LIMIT 1`
 const narrowSchema = z.object({ through: z.string() })

@@ -16,7 +16,15 @@ import {
   putEntries,
   unparkEntries,
 } from './replica-rows.ts'
-import { type Difference, differencesIn, holdsAsTold, isAfter, narrowSpan, type Span } from './replica-spans.ts'
+import {
+  countHeld,
+  type Difference,
+  differencesIn,
+  holdsAsTold,
+  isAfter,
+  narrowSpan,
+  type Span,
+} from './replica-spans.ts'
 
 /**
  * An entity that has changed: what it is now, or null for what is gone. Members that this build does not know are there
@@ -70,18 +78,20 @@ export interface Replica {
   ): Promise<Written | null>
   /**
    * Makes a span what the centre lists, newer or not, and moves. Large ones in part: `through` tells how far. `isAnew`:
-   * what does not differ is told to `onChanges` too.
+   * what does not differ is told to `onChanges` too. `keepsExtra`: what is not listed stays.
    */
   replace(
     held: Place,
     listing: SpanListing,
     moveTo: (through: string | null) => Partial<Place>,
-    how?: { isAnew?: boolean; signal?: AbortSignal },
+    how?: { isAnew?: boolean; keepsExtra?: boolean; signal?: AbortSignal },
   ): Promise<(Written & { through: string | null; differing: number }) | null>
   move(held: Place, to: Partial<Place>): Promise<Place | null>
   /** Makes these rows what the centre lists, as long as each of them is what it was found to be. */
   mend(held: Place, rows: readonly Difference[], listing: SpanListing, signal?: AbortSignal): Promise<Written | null>
   holdsAsTold(range: DigestRange): Promise<boolean>
+  /** Without what is put aside. */
+  countHeld(span: Span): Promise<number>
   differences(listing: SpanListing): Promise<{ differences: Difference[]; through: string | null }>
   /** Tries what is put aside again: a newer build may know it. */
   retryParked(held: Place, signal?: AbortSignal): Promise<Written | null>
@@ -258,9 +268,10 @@ export function createReplica({ transaction, onChanges, listOwnDifferences }: Re
       const batch = { puts: known, drops: [], aside, ownExtras: new Set<string>(), forced: false, epoch: page.epoch }
       return write(held, batch, { epoch: page.epoch, cursor: page.cursor }, signal)
     },
-    replace: async (held, listing, moveTo, { isAnew = false, signal } = {}) => {
+    replace: async (held, listing, moveTo, { isAnew = false, keepsExtra = false, signal } = {}) => {
       const { told, through, differences } = await look(listing)
-      const rows = isAnew ? [...differences, ...told] : differences
+      const kept = keepsExtra ? differences.filter(({ revision }) => revision !== null) : differences
+      const rows = isAnew ? [...kept, ...told] : kept
       const written = await write(held, batchOf(rows, told, listing.epoch), moveTo(through), signal)
       return written === null ? null : { ...written, through, differing: differences.length }
     },
@@ -274,6 +285,7 @@ export function createReplica({ transaction, onChanges, listOwnDifferences }: Re
     },
     holdsAsTold: (range) =>
       transaction(async (query) => (await holdsAsTold(query, range)) && (await ownTables.agree(query, range))),
+    countHeld: (span) => transaction((query) => countHeld(query, span)),
     differences: async (listing) => {
       const { through, differences } = await look(listing)
       return { through, differences }

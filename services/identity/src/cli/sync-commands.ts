@@ -16,11 +16,23 @@ Each region is named with what came of it: done; failed (and why); unreachable (
 was ordered); busy (it is at another order; --force cancels that one); silent (it said nothing for 90 s; its order stands, for
 a day). Regions serve all the while, and one that fails does not keep the others.`
 
+const HELD_BACK = `
+What would take away more than a tenth of what a region holds and more than 100 rows, or everything, is held back: the region
+fails and says how much that is, and whatever else differs is mended. Look why the centre lists so little before you say --force.`
+
 const USERS_DETAILS = `
   --region CODE   this region alone; may be repeated
   --truncate      read everything anew instead of comparing and mending: replaces all rows and sweeps what is left over
-  --force         cancels the order that a region is at
+  --force         cancels the order that a region is at, and takes away however much the centre lists no more
   --dry-run       compares, and shows what would be mended
+${HELD_BACK}
+${OUTCOMES}
+Exit code 1: a region did not do it.`
+
+const REPAIR_DETAILS = `
+  --region CODE   this region alone; may be repeated
+  --force         cancels the order that a region is at, and takes away however much the centre lists no more
+${HELD_BACK}
 ${OUTCOMES}
 Exit code 1: a region did not do it.`
 
@@ -90,7 +102,7 @@ export const SYNC_COMMANDS = {
   'sync repair': command({
     summary: 'has regions compare what they hold, and mends what differs',
     usage: 'sync repair [--region CODE…] [--force]',
-    details: `${OUTCOMES}\nExit code 1: a region did not do it.`,
+    details: REPAIR_DETAILS,
     input: z.strictObject({ region: regions, force: flag }),
     prepare: judged(hasFailed),
     run: (deps, { region, force }, onProgress) =>

@@ -64,7 +64,8 @@ async function order(
     const cancelled = wanted.force ? await cancelOpenOrder(db, code) : undefined
     if (cancelled !== undefined) await record(deps, db, 'sync.cancelled', cancelled, byActor(actor, origin))
     const requestedBy = actor.userId === OPERATOR.userId ? null : actor.userId
-    const row = await insertSyncOrder(db, { id: deps.makeId(), region: code, kind: wanted.kind, requestedBy })
+    const { kind, force: isForced } = wanted
+    const row = await insertSyncOrder(db, { id: deps.makeId(), region: code, kind, requestedBy, isForced })
     if (row !== undefined) await record(deps, db, 'sync.ordered', row, byActor(actor, origin))
     // Whoever was quicker is named: it was not to be seen before this one had waited for it.
     const [now] = row === undefined ? await listOrderableRegions(db, [code]) : []

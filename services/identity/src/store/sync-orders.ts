@@ -8,12 +8,14 @@ import { z } from 'zod'
 import type { IdentityDb } from './open-store.ts'
 
 const { shape } = syncOrderSchema
-const openSchema = z.object({ id: shape.id, kind: shape.kind })
+const openSchema = z
+  .object({ id: shape.id, kind: shape.kind, is_forced: z.boolean() })
+  .transform(({ id, kind, is_forced: isForced }) => ({ id, kind, ...(isForced ? { force: true as const } : {}) }))
 export type OpenOrder = z.infer<typeof openSchema>
 
 const LIST_OPEN: Statement = {
   name: 'list_open_sync_orders',
-  text: `SELECT id::text, kind FROM sync_order WHERE region = $1::text AND finished_at IS NULL`,
+  text: `SELECT id::text, kind, is_forced FROM sync_order WHERE region = $1::text AND finished_at IS NULL`,
 }
 
 /** What a region is to do now: one order, or none. */
@@ -40,7 +42,8 @@ export type SyncOrderRow = z.infer<typeof orderRowSchema>
 // Whoever orders at the same time has one of them passed over, by sync_order_one_open.
 const INSERT: Statement = {
   name: 'insert_sync_order',
-  text: `INSERT INTO sync_order (id, region, kind, requested_by) VALUES ($1::uuid, $2::text, $3::text, $4::uuid)
+  text: `INSERT INTO sync_order (id, region, kind, requested_by, is_forced)
+    VALUES ($1::uuid, $2::text, $3::text, $4::uuid, $5::boolean)
     ON CONFLICT (region) WHERE finished_at IS NULL DO NOTHING RETURNING ${COLUMNS}`,
 }
 
@@ -50,11 +53,12 @@ export type NewOrder = {
   readonly kind: SyncOrderKind
   /** Null: an operator's command. */
   readonly requestedBy: string | null
+  readonly isForced: boolean
 }
 
 /** Undefined where the region has an order that is not finished. */
 export async function insertSyncOrder(db: IdentityDb, order: NewOrder): Promise<SyncOrderRow | undefined> {
-  const [row] = await db.sql(INSERT, [order.id, order.region, order.kind, order.requestedBy])
+  const [row] = await db.sql(INSERT, [order.id, order.region, order.kind, order.requestedBy, order.isForced])
   return row === undefined ? undefined : orderRowSchema.parse(row)
 }
 

@@ -19,7 +19,7 @@ import { repeat } from './repeat.ts'
 
 export type OrderWorker = {
   /** Takes up what is not being done yet. */
-  take(orders: readonly { readonly id: string; readonly kind: string }[]): void
+  take(orders: readonly { readonly id: string; readonly kind: string; readonly force?: boolean | undefined }[]): void
   /** Resolves when nothing is being carried out. */
   settle(): Promise<void>
   stop(): void
@@ -36,6 +36,8 @@ type OrderWorkerOptions = {
   readonly schedule: Schedule
   readonly log: OperationalLog
 }
+
+type Order = { readonly id: string; readonly kind: SyncOrderKind; readonly isForced: boolean }
 
 const TIMEOUT_MS = 10_000
 const TELL_EVERY_MS = 2_000
@@ -63,7 +65,7 @@ export function createOrderWorker(options: OrderWorkerOptions): OrderWorker {
     return !OVER.has(response.status)
   }
 
-  async function carryOut(id: string, kind: SyncOrderKind): Promise<void> {
+  async function carryOut({ id, kind, isForced }: Order): Promise<void> {
     let done = 0
     const generation = options.follower().place()?.generation ?? '0'
     const renew = () => holdOrder(database, { id, holder, generation, done })
@@ -96,7 +98,7 @@ export function createOrderWorker(options: OrderWorkerOptions): OrderWorker {
       tellSoon()
     })
     try {
-      await finish(id, await options.follower()[kind](onProgress, over.signal))
+      await finish(id, await options.follower()[kind](onProgress, over.signal, { isForced }))
     } catch (error) {
       // Whoever comes after this process goes on.
       if (stopping.signal.aborted) return
@@ -118,13 +120,12 @@ export function createOrderWorker(options: OrderWorkerOptions): OrderWorker {
 
   return {
     take: (orders) => {
-      const [order] = orders.flatMap(({ id, kind }) => {
+      const [order] = orders.flatMap(({ id, kind, force: isForced = false }) => {
         const known = syncOrderKindSchema.safeParse(kind)
-        return known.success ? [{ id, kind: known.data }] : []
+        return known.success ? [{ id, kind: known.data, isForced }] : []
       })
       if (order === undefined || working !== null || stopping.signal.aborted) return
-      const work: Promise<unknown> =
-        finished?.id === order.id ? tell(order.id, finished.progress) : carryOut(order.id, order.kind)
+      const work: Promise<unknown> = finished?.id === order.id ? tell(order.id, finished.progress) : carryOut(order)
       working = work
         .catch((error: unknown) => log.warn({ err: error, order: order.id }, 'an order is still open'))
         .finally(() => {

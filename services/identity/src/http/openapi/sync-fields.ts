@@ -90,7 +90,10 @@ export const SYNC_FIELDS: Readonly<Record<string, Field>> = {
   'report.error': { text: 'Why it failed; null where it did not.', example: null },
   'SyncOrderCreate.kind': { text: KIND, example: 'compare' },
   'SyncOrderCreate.regions': { text: 'Which regions; null: all that are in use.', example: ['in'] },
-  force: { text: 'Cancels what a region is at now.', example: false },
+  force: {
+    text: 'Cancels what a region is at now, and takes away however much the centre lists no more; without it an order that would take away more than a tenth of what a region holds and more than 100 rows, or everything, takes nothing away and fails.',
+    example: false,
+  },
   dry_run: { text: 'Says what would be ordered, and orders nothing.', example: false },
   'SyncOrdered.regions': { text: 'What became of it, region by region.' },
   'SyncOrdered.regions.region': { text: 'Code of the region.', example: 'in' },
