@@ -49,7 +49,8 @@ export const hostResolutionSchema = z.strictObject({
   host: hostSchema,
   org: z.strictObject({ id: orgIdSchema, slug: orgSlugSchema }),
   region: regionCodeSchema,
-  status: statusSchema,
+  /** Anybody may ask: maintenance is told to regions alone, in their maps. */
+  status: z.literal('active'),
   version: z.int(),
   /** Where people should be sent instead, with status 308; null where they are right. */
   redirect_to: hostSchema.nullable(),

@@ -42,7 +42,7 @@ export async function readHostMap(
 }
 
 /**
- * What a host leads to, for a proxy. Throws Refusal (unknown_host), the same for one that never was, one of an
+ * What a host leads to, for a proxy; whether there is maintenance there shows nowhere in it. Throws Refusal (unknown_host), the same for one that never was, one of an
  * organization that is closed, and what is no host at all.
  */
 export async function resolveHost(deps: HostDeps, text: string): Promise<HostResolution> {
@@ -57,7 +57,7 @@ export async function resolveHost(deps: HostDeps, text: string): Promise<HostRes
     host,
     org: { id: found.org_id, slug: found.slug },
     region: found.region,
-    status: found.status,
+    status: 'active',
     version: found.version,
     redirect_to: wanted === host ? null : wanted,
   }

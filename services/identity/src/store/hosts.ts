@@ -1,7 +1,7 @@
 // Which organization and region a host leads to. One host may be named in several ways; the first of these counts: a
 // proved domain, a slug that an organization has given up, its slug in a region, its slug below the base domain.
 import type { Statement } from '@meridian/database/database'
-import { hostEntrySchema, hostResolutionSchema } from '@meridian/protocol/hosts'
+import { hostEntrySchema } from '@meridian/protocol/hosts'
 import { orgIdSchema, orgSlugSchema, regionCodeSchema } from '@meridian/protocol/ids'
 import { z } from 'zod'
 import type { IdentityDb } from './open-store.ts'
@@ -59,7 +59,7 @@ const FIND_HOST: Statement = {
       UNION ALL SELECT o.id, r.code, NULL, 3 FROM organization o JOIN region r ON r.host_suffix = $3::text WHERE o.slug = $2::text
       UNION ALL SELECT o.id, o.home_region, NULL, 4 FROM organization o WHERE o.slug = $2::text AND $3::text = $4::text
     )
-    SELECT f.precedence, o.id::text AS org_id, o.slug, r.code AS region, o.status, coalesce(f.version, o.version) AS version,
+    SELECT f.precedence, o.id::text AS org_id, o.slug, r.code AS region, coalesce(f.version, o.version) AS version,
       o.slug || '.' || r.host_suffix AS tenant_host,
       (SELECT d.domain FROM organization_domain d
         WHERE d.org_id = o.id AND d.region = r.code AND d.is_primary AND ${IS_SERVED}) AS primary_domain
@@ -74,7 +74,6 @@ const foundHostSchema = z.object({
   org_id: orgIdSchema,
   slug: orgSlugSchema,
   region: regionCodeSchema,
-  status: hostResolutionSchema.shape.status,
   version: z.int(),
   /** `<slug>.<region's suffix>`, and the own domain that the organization would rather be reached at. */
   tenant_host: z.string(),
