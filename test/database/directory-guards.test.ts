@@ -116,6 +116,63 @@ await eachEngine(t, 'a locked manager counts for nothing, and comes back', async
   t.equal(await depart(db, 'removed', second), 'done')
 })
 
+await eachEngine(
+  t,
+  'nor is the last manager lost with a region that an organization is withdrawn from',
+  async (t, makePlace) => {
+    const db = await open(t, await makePlace('identity'))
+    const withdraw = (org: string, region: string) =>
+      outcomeOf(
+        run(db, `UPDATE organization_region SET status = 'withdrawn' WHERE org_id = $1::uuid AND region = $2`, [
+          org,
+          region,
+        ]),
+      )
+    const org = await addOrganization(db, 'acme')
+    const first = await addMember(db, org, 'manager')
+    t.equal(await withdraw(org, 'us'), 'done', 'where nobody manages')
+    t.equal(await withdraw(org, 'in'), '23514', 'the last manager’s')
+    await run(db, `UPDATE organization_region SET status = 'active' WHERE org_id = $1::uuid AND region = 'us'`, [org])
+    const second = await addMember(db, org, 'manager', 'us')
+    t.equal(await depart(db, 'locked', second), 'done')
+    t.equal(await withdraw(org, 'in'), '23514', 'somebody locked out manages nothing')
+    await run(db, `UPDATE user_account SET status = 'active' WHERE id = $1::uuid`, [second.user])
+    t.equal(await withdraw(org, 'in'), 'done', 'where somebody manages elsewhere')
+    t.equal(await depart(db, 'removed', second), '23514')
+    t.equal(await depart(db, 'removed', first), 'done', 'a manager of a region that it left is none')
+    const suspended = await addOrganization(db, 'suspended')
+    await addMember(db, suspended, 'manager')
+    await run(db, `UPDATE organization SET status = 'suspended' WHERE id = $1::uuid`, [suspended])
+    t.equal(await withdraw(suspended, 'in'), 'done', 'a suspended one may be left without')
+  },
+)
+
+await eachEngine(t, 'what is suspended or deleted is opened with an active manager alone', async (t, makePlace) => {
+  const db = await open(t, await makePlace('identity'))
+  const org = await addOrganization(db, 'acme')
+  const { user } = await addMember(db, org, 'manager')
+  const become = (status: string) =>
+    outcomeOf(
+      run(
+        db,
+        `UPDATE organization SET status = $2::text,
+          deleted_at = CASE WHEN $2::text = 'deleted' THEN meridian_now() END WHERE id = $1::uuid`,
+        [org, status],
+      ),
+    )
+  for (const closed of ['suspended', 'deleted']) {
+    t.equal(await become(closed), 'done')
+    t.equal(await outcomeOf(run(db, `UPDATE user_account SET status = 'disabled' WHERE id = $1::uuid`, [user])), 'done')
+    for (const opened of ['active', 'maintenance']) t.equal(await become(opened), '23514', `${closed}, then ${opened}`)
+    t.equal(await become('suspended'), 'done', 'it stays closed')
+    await run(db, `UPDATE user_account SET status = 'active' WHERE id = $1::uuid`, [user])
+    for (const opened of ['active', 'maintenance']) {
+      t.equal(await become(closed), 'done')
+      t.equal(await become(opened), 'done', `${opened}, with a manager`)
+    }
+  }
+})
+
 /** Long enough for the second statement to be at the row that the first transaction holds. */
 const OVERLAP_MS = 30
 

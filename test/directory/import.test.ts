@@ -73,6 +73,7 @@ await eachEngine(t, 'an import adds what is not there; a second one changes noth
     people: { added: 3, known: 0, refused: 0 },
     memberships: { added: 4, known: 0, refused: 0 },
     without_manager: { count: 0, slugs: [] },
+    suspended_until_managed: { count: 0, slugs: [] },
   })
   const { people, places, memberships, organizations } = await readDirectory(identity.db)
   t.equal(people?.length, 3)
@@ -225,13 +226,67 @@ t.test('a dry run says what a run then does, and writes nothing', async (t) => {
   const rehearsed = await run(identity, records, { isDryRun: true, batchSize: 2 })
   t.equal(await dumpOf(identity), before)
   t.strictSame(rehearsed.summary.without_manager, { count: 1, slugs: ['unled'] })
+  t.match(rehearsed.summary.suspended_until_managed, { count: 1, slugs: ['unled'], what_to_do: /first-manager/ })
   t.strictSame(await run(identity, records, { batchSize: 2 }), rehearsed)
 })
 
-t.test('organizations that nobody can run are named', async (t) => {
+async function write(identity: Pick<IdentityUnderTest, 'db'>, text: string): Promise<void> {
+  await identity.db.sql({ name: `written ${text}`, text }, [])
+}
+
+async function readStatuses(identity: Pick<IdentityUnderTest, 'db'>): Promise<Record<string, unknown>> {
+  const rows = await identity.db.sql(
+    { name: 'statuses', text: 'SELECT slug, status FROM organization ORDER BY slug' },
+    [],
+  )
+  return Object.fromEntries(rows.map(({ slug, status }) => [slug, status]))
+}
+
+await eachEngine(
+  t,
+  'what an import makes is open once it has a manager, by it or by a later one',
+  async (t, makePlace) => {
+    const identity = await empty(t, makePlace)
+    const { summary } = await run(identity, [...FIRST, org('unled', ['in']), org('alone', ['us'])])
+    t.strictSame(summary.without_manager, { count: 2, slugs: ['alone', 'unled'] })
+    t.match(summary.suspended_until_managed, { count: 2, slugs: ['alone', 'unled'], what_to_do: /first-manager/ })
+    const open = { initech: 'active', umbrella: 'active' }
+    t.strictSame(await readStatuses(identity), { alone: 'suspended', ...open, unled: 'suspended' })
+    const rehearsed = await run(identity, [member('bob@new.test', 'unled', 'in', 'manager')], { isDryRun: true })
+    t.match(rehearsed.summary.suspended_until_managed, { count: 1, slugs: ['alone'] })
+    const led = await run(identity, [member('bob@new.test', 'unled', 'in', 'manager')])
+    t.match(led.summary.suspended_until_managed, { count: 1, slugs: ['alone'] })
+    t.strictSame(await readStatuses(identity), { alone: 'suspended', ...open, unled: 'active' })
+    const [opened] = await identity.db.sql(
+      {
+        name: 'openings',
+        text: `SELECT count(*)::int AS number FROM audit_event
+        WHERE kind = 'organization.status_changed'`,
+      },
+      [],
+    )
+    t.equal(opened?.['number'], 3, 'two were suspended, one was opened')
+  },
+)
+
+t.test('an import leaves the state of what was there before, and what somebody has decided since', async (t) => {
   const identity = await emptyEmbedded(t)
-  const { summary } = await run(identity, [...FIRST, org('unled', ['in']), org('alone', ['us'])])
-  t.strictSame(summary.without_manager, { count: 2, slugs: ['alone', 'unled'] })
+  await run(identity, [...FIRST, org('alone', ['us'])])
+  await write(identity, `UPDATE organization SET status = 'suspended' WHERE slug = 'umbrella'`)
+  await write(identity, `UPDATE organization SET status = 'deleted', deleted_at = meridian_now() WHERE slug = 'alone'`)
+  await write(identity, `UPDATE organization SET status = 'suspended', deleted_at = NULL WHERE slug = 'alone'`)
+  await write(
+    identity,
+    `INSERT INTO organization (id, slug, name, primary_contact_name, primary_contact_email)
+      VALUES (gen_random_uuid(), 'older', 'Older', 'Contact', 'contact@new.test')`,
+  )
+  const managers = ['umbrella', 'alone'].map((slug) => member('bob@new.test', slug, 'us', 'manager'))
+  const { summary, issues } = await run(identity, [org('older', ['in']), ...managers])
+  t.strictSame(issues, [])
+  const expected = { alone: 'suspended', initech: 'active', older: 'active', umbrella: 'suspended' }
+  t.strictSame(await readStatuses(identity), expected)
+  t.strictSame(summary.without_manager, { count: 1, slugs: ['older'] })
+  t.strictSame(summary.suspended_until_managed, { count: 0, slugs: [] })
 })
 
 t.test('cut off after any line and run again, an import ends where one that was left alone ends', async (t) => {

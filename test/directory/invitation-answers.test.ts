@@ -25,6 +25,7 @@ import {
   type Roles,
   statusOf,
 } from '../support/invitations.ts'
+import { letManagersGo } from '../support/manager-guards.ts'
 import { addMember, call, eventsOf, findMembership, membershipOf, tokenOf } from '../support/members.ts'
 import { answersOnly, ask, dealt, fire, patiently, times, UNHURRIED } from '../support/races.ts'
 import { refuses } from '../support/refusal.ts'
@@ -196,6 +197,7 @@ const LOSSES: readonly (readonly [loss: string, taken: string, back: string])[] 
 
 t.test('an invitation is gone while anything is that it rests on', async (t) => {
   const { identity, ada } = await embedded(t)
+  await letManagersGo(identity)
   await addMember(identity, 'bea@acme.test', { org: 'acme', region: 'in', role: 'manager' })
   const id = await invited(identity, ada, 'nobody@example.test')
   const token = await tokenOf(identity, 'nobody@example.test')

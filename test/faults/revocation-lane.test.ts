@@ -13,6 +13,7 @@ import { purgeExpired } from '../../services/identity/src/store/purge.ts'
 import { revokeSigningKey } from '../../services/identity/src/store/signing-keys.ts'
 import { eachEngine, onPostgresql, type Place, shiftClock } from '../support/databases.ts'
 import { type IdentityUnderTest, makeSecrets, signIn, startIdentity } from '../support/identity.ts'
+import { letManagersGo } from '../support/manager-guards.ts'
 import { propertySeed } from '../support/property-seed.ts'
 import { ask } from '../support/races.ts'
 import { askerOf, readRound } from '../support/region-lanes.ts'
@@ -22,6 +23,7 @@ t.setTimeout(140_000)
 async function start(t: Test, place: Place, options: Parameters<typeof startIdentity>[2] = {}) {
   const identity = await startIdentity(t, place, options)
   const lane = await askerOf(identity, 'in')
+  await letManagersGo(identity)
   return { identity, lane, us: await askerOf(identity, 'us') }
 }
 

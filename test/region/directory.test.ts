@@ -3,6 +3,7 @@
 import t from 'tap'
 import { eachEngine } from '../support/databases.ts'
 import { SPA_ORIGIN } from '../support/identity.ts'
+import { letManagersGo } from '../support/manager-guards.ts'
 import { startDirectoryWorld } from './directory-world.ts'
 
 const ADA = { email: 'ada@acme.test' }
@@ -120,6 +121,7 @@ await eachEngine(t, 'every kind arrives, and follows what becomes of it', async 
     t.equal((await get('/v1/members', ada, { host: 'app.acme.example' })).status, 200, 'before its minute is over')
     t.match(await database.prisma.organizationDomain.findMany(), [{ domain: 'app.acme.example', isPrimary: true }])
     t.match(await database.prisma.organization.findMany(), [{ slug: 'acme-two', name: 'Acme Two', status: 'active' }])
+    await letManagersGo(world.identity)
     await change(
       "UPDATE organization_region SET status = 'withdrawn', version = version + 1 WHERE org_id = $1 AND region = 'in'",
       orgId,

@@ -17,6 +17,7 @@ import {
   startIdentity,
   US,
 } from '../support/identity.ts'
+import { letManagersGo } from '../support/manager-guards.ts'
 import {
   answersOnly,
   ask,
@@ -312,6 +313,7 @@ await onPostgresql(
 
 await onPostgresql(t, 'a context that is gone costs nothing but itself (A33)', async (t, makePlace) => {
   const identity = await start(t, await makePlace('identity'))
+  await letManagersGo(identity)
   const SAM = 'sam@both.test'
   const globex = { resource: US, org_id: 'globex' }
   const member = `user_id = (SELECT id FROM user_account WHERE email = '${SAM}')`

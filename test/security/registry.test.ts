@@ -4,6 +4,7 @@ import { configurationSchema } from '../../services/identity/src/config.ts'
 import { applyRegistry, registrySchema } from '../../services/identity/src/directory/registry.ts'
 import { eachEngine } from '../support/databases.ts'
 import { exchange, IN, refresh, registry, signIn, startIdentity } from '../support/identity.ts'
+import { addMember } from '../support/members.ts'
 
 t.setTimeout(100_000)
 
@@ -32,6 +33,22 @@ t.test('the registry', async (t) => {
     t.match((await exchange(identity, subject, target)).body, { error: 'invalid_target' })
     await applyRegistry(identity.deps, registry)
     t.equal((await exchange(identity, subject, target)).status, 200)
+  })
+
+  await eachEngine(t, 'whose last manager goes with a region is named, once', async (t, place) => {
+    const identity = await startIdentity(t, await place('identity'))
+    const without = (code: string) => ({
+      ...registry,
+      regions: registry.regions.filter((region) => region.code !== code),
+      clients: registry.clients.filter((client) => client.region !== code),
+    })
+    t.strictSame(await applyRegistry(identity.deps, without('in')), { leftWithoutManager: ['acme'] })
+    t.strictSame(await applyRegistry(identity.deps, without('in')), { leftWithoutManager: [] })
+    t.strictSame(await applyRegistry(identity.deps, registry), { leftWithoutManager: [] })
+    await addMember(identity, 'una@acme.test', { org: 'acme', region: 'us', role: 'manager' })
+    t.strictSame(await applyRegistry(identity.deps, without('in')), { leftWithoutManager: [] }, 'others manage it')
+    t.strictSame(await applyRegistry(identity.deps, registry), { leftWithoutManager: [] })
+    t.strictSame(await applyRegistry(identity.deps, without('us')), { leftWithoutManager: ['globex'] })
   })
 })
 

@@ -12,6 +12,7 @@ import {
   startIdentity,
   US,
 } from '../support/identity.ts'
+import { letManagersGo } from '../support/manager-guards.ts'
 import { ask, UNHURRIED } from '../support/races.ts'
 
 const ofSam = `user_id = (SELECT id FROM user_account WHERE email = 'sam@both.test')`
@@ -107,6 +108,7 @@ t.test(
   'each state and each pair of states is read at every mint, and the person’s comes before the place’s',
   async (t) => {
     const identity = await startIdentity(t, await embeddedPlace('identity'), { settings: UNHURRIED })
+    await letManagersGo(identity)
     for (const states of CASES) {
       const { body } = await signIn(identity, 'sam@both.test')
       const tokens = { head: body['refresh_token'], account: body['access_token'] }

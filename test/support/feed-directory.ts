@@ -136,8 +136,10 @@ export function createDirectory({ random, organizations, number }: DirectoryOpti
     ],
     [
       1,
-      `UPDATE organization_region SET status = CASE status WHEN 'active' THEN 'withdrawn' ELSE 'active' END
-        WHERE org_id = $1::uuid AND region = $2`,
+      `UPDATE organization_region x SET status = CASE status WHEN 'active' THEN 'withdrawn' ELSE 'active' END
+        WHERE org_id = $1::uuid AND region = $2 AND (status = 'withdrawn' OR EXISTS (SELECT FROM membership m
+          JOIN organization_region y ON y.org_id = m.org_id AND y.region = m.region AND y.status = 'active'
+          WHERE m.org_id = x.org_id AND m.region <> x.region AND m.role = 'manager'))`,
       () => [organization(), pick(REGIONS)],
     ],
     [

@@ -3,12 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { createUuidV7 } from '@meridian/database/uuid-v7'
 import { declareRestored } from '../../services/identity/src/sessions/restored.ts'
 import type { IdentityDatabase } from '../../services/identity/src/store/open-store.ts'
+import { letManagersGo } from './manager-guards.ts'
 import type { Org, Person, World } from './rotation-model.ts'
 
 const makeId = createUuidV7({ now: Date.now, randomBytes })
 
 export async function createWorld(db: IdentityDatabase, run: number, now: number): Promise<World> {
   await db.prisma.client.updateMany({ data: { status: 'active' } })
+  await letManagersGo({ db })
   const a = await createOrg(db, `a${run}`, ['in', 'us'])
   const g = await createOrg(db, `g${run}`, ['us'])
   const first = await createPerson(db, `first.${run}@x.test`, [

@@ -50,7 +50,12 @@ export async function startIdentityService(
     for (const step of stops.reverse()) await step()
   }
   try {
-    await applyRegistry({ db }, registry)
+    const { leftWithoutManager: slugs } = await applyRegistry({ db }, registry)
+    if (slugs.length > 0)
+      log.warn(
+        { organizations: slugs },
+        'with a region that REGISTRY names no longer, organizations lost their last active manager',
+      )
     const secrets = {
       tokenKeys: configuration.TOKEN_KEYS,
       otpKeys: configuration.OTP_KEYS,

@@ -25,6 +25,9 @@ One table may hold people and memberships, and with org_name, contact_name and c
 files are read before anything is written, then organizations are brought in, then people, then memberships. What is
 there already stays as it is: an import that was cut off is run again. Addresses count as verified.
 
+An organization that an import makes and that has no active manager at its end is suspended, and named there; an import
+that brings the manager opens it. One that was there before keeps its state.
+
 Exit code 1: lines were left out; they are on stderr (the first ones) and in the report.`
 
 const inputSchema = z.strictObject({

@@ -4,10 +4,11 @@
 import { withTransaction } from '@meridian/database/transaction'
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
-import { listUnmanagedOrganizations } from '../store/imports.ts'
+import { listAwaitingOrganizations, listUnmanagedOrganizations } from '../store/imports.ts'
 import { isMembershipOfSysAdmin, isSlugTaken } from '../store/organizations.ts'
 import { type Batch, type BatchContext, type BatchOutcome, OvertakenError } from './import-batch.ts'
 import { importMemberships } from './import-memberships.ts'
+import { openWhatIsManaged } from './import-opening.ts'
 import { importOrganizations } from './import-organizations.ts'
 import { importPeople } from './import-people.ts'
 import {
@@ -44,8 +45,15 @@ export type ImportSummary = {
   readonly people: Count
   readonly memberships: Count
   /** In the whole directory: nobody can run these. */
-  readonly without_manager: { readonly count: number; readonly slugs: readonly string[] }
+  readonly without_manager: Named
+  /** Of these, those that imports have made: suspended until they have one. */
+  readonly suspended_until_managed: Named & { readonly what_to_do?: string }
 }
+
+type Named = { readonly count: number; readonly slugs: readonly string[] }
+
+const WHAT_TO_DO =
+  'Import a manager of each, which opens it, or give it one with `org first-manager` and open it with `org status ORG active`'
 
 /** Records come in the order in which they need each other: organizations, people, memberships. */
 export async function importRecords(
@@ -87,15 +95,20 @@ class ImportRun {
 
   async finish(): Promise<ImportSummary> {
     await this.#flush()
-    const now = await listUnmanagedOrganizations(this.#deps.db)
-    const unmanaged = this.#rehearsal?.unmanaged(now) ?? now
+    if (this.#rehearsal === undefined) await openWhatIsManaged(this.#deps)
+    const suspended = this.#wouldBeUnmanaged(await listAwaitingOrganizations(this.#deps.db))
     const { organization, person, membership } = this.#counts
     return {
       organizations: organization,
       people: person,
       memberships: membership,
-      without_manager: { count: unmanaged.length, slugs: unmanaged.slice(0, UNMANAGED_SHOWN) },
+      without_manager: named(this.#wouldBeUnmanaged(await listUnmanagedOrganizations(this.#deps.db))),
+      suspended_until_managed: { ...named(suspended), ...(suspended.length === 0 ? {} : { what_to_do: WHAT_TO_DO }) },
     }
+  }
+
+  #wouldBeUnmanaged(now: readonly string[]): readonly string[] {
+    return this.#rehearsal?.unmanaged(now) ?? now
   }
 
   #refuse(record: unknown, issue: ImportIssue): void {
@@ -133,6 +146,10 @@ class ImportRun {
       }
     }
   }
+}
+
+function named(slugs: readonly string[]): Named {
+  return { count: slugs.length, slugs: slugs.slice(0, UNMANAGED_SHOWN) }
 }
 
 function none(): Count {

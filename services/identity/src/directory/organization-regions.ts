@@ -7,7 +7,7 @@ import { Refusal } from '../refusal.ts'
 import type { IdentityDb } from '../store/open-store.ts'
 import type { OrganizationRow } from '../store/organization-details.ts'
 import { addOrganizationRegion, withdrawOrganizationRegion } from '../store/organization-regions.ts'
-import { hasActiveManager, listActiveRegionCodes } from '../store/organizations.ts'
+import { isLossOfLastManager, listActiveRegionCodes } from '../store/organizations.ts'
 import { type ChangingDeps, changeLocked, lockForSysAdmins, requireNotDeleted } from './organization-change.ts'
 import type { Caller } from './organization-details.ts'
 
@@ -41,19 +41,24 @@ export async function withdrawRegion(
   return changeLocked(deps, attempt, lockForSysAdmins, expected, async ({ db, row }) => {
     requireNotDeleted(row)
     requireNotNeeded(row, region)
-    if (await withdrawOrganizationRegion(db, row.id, region)) {
-      await requireManaged(db, row)
-      return { region }
-    }
+    if (await withdrawKeepingManager(db, row.id, region)) return { region }
     if (row.withdrawn_regions.some((code) => code === region)) return null
     throw new Refusal('unknown_region', 'it was never there')
   })
 }
 
-/** A suspended organization may be left without: it is opened only once it has a manager again. */
-async function requireManaged(db: IdentityDb, row: OrganizationRow): Promise<void> {
-  if (row.status === 'suspended' || (await hasActiveManager(db, row.id))) return
-  throw new Refusal('conflict', 'all managers are there', 'Its managers are there alone: they make one elsewhere first')
+/** A suspended organization may be left without a manager: it is opened only once it has one again. */
+async function withdrawKeepingManager(db: IdentityDb, orgId: string, region: string): Promise<boolean> {
+  try {
+    return await withdrawOrganizationRegion(db, orgId, region)
+  } catch (error) {
+    if (!isLossOfLastManager(error)) throw error
+    throw new Refusal(
+      'conflict',
+      'all managers are there',
+      'Its managers are there alone: they make one elsewhere first',
+    )
+  }
 }
 
 function requireNotNeeded(row: OrganizationRow, region: string): void {

@@ -9,9 +9,12 @@ import type { Deps } from '../deps.ts'
 import { listApiClientIds } from '../store/client-registrations.ts'
 import { replaceClients } from '../store/clients.ts'
 import { replaceModules } from '../store/modules.ts'
-import { replaceRegions } from '../store/regions.ts'
+import { listLeftWithoutManager, replaceRegions } from '../store/regions.ts'
 import { storedClientOf } from './client-registration.ts'
 import { endSessionsOfDeletedClients } from './end-deleted-clients.ts'
+
+/** It looks at every organization. */
+const LOOK_TIMEOUT_MS = 60_000
 
 const regionSchema = z.strictObject({
   code: regionCodeSchema,
@@ -48,10 +51,14 @@ function regionClientsAreNarrow(registry: { regions: readonly { code: string; ap
 }
 
 /**
- * Makes the database's regions, modules and clients those of the registry; what it no longer names stops working. Throws
- * ConfigurationError where it names a client that was registered through the API: it must not change hands unseen.
+ * Makes the database's regions, modules and clients those of the registry; what it no longer names stops working. Resolves
+ * to the organizations whose last active manager went with a region. Throws ConfigurationError where it names a client
+ * that was registered through the API: it must not change hands unseen.
  */
-export async function applyRegistry(deps: Pick<Deps, 'db'>, registry: Registry): Promise<void> {
+export async function applyRegistry(
+  deps: Pick<Deps, 'db'>,
+  registry: Registry,
+): Promise<{ readonly leftWithoutManager: readonly string[] }> {
   const regions = registry.regions.map(({ api_url: apiUrl, host_suffix: hostSuffix, ...region }) => ({
     ...region,
     apiUrl,
@@ -63,14 +70,23 @@ export async function applyRegistry(deps: Pick<Deps, 'db'>, registry: Registry):
   const ids = clients.map(({ id }) => id)
   // A client that is named again does not find its old sign-ins alive.
   await endSessionsOfDeletedClients(deps, ids)
-  const deleted = await withTransaction(deps.db, async (db) => {
+  const { withdrawn, deleted } = await withTransaction(deps.db, async (db) => {
     const taken = await listApiClientIds(db, ids)
     if (taken.length > 0) {
       throw new ConfigurationError(taken.map((id) => `REGISTRY: clients: ${id} is registered through the API`))
     }
-    await replaceRegions(db, regions)
+    const left = await replaceRegions(db, regions)
     await replaceModules(db, registry.modules)
-    return await replaceClients(db, clients)
+    return { withdrawn: left, deleted: await replaceClients(db, clients) }
   })
   await endSessionsOfDeletedClients(deps, deleted)
+  return { leftWithoutManager: await findLeftWithoutManager(deps, withdrawn) }
+}
+
+async function findLeftWithoutManager(
+  deps: Pick<Deps, 'db'>,
+  withdrawn: readonly string[],
+): Promise<readonly string[]> {
+  if (withdrawn.length === 0) return []
+  return withTransaction(deps.db, (db) => listLeftWithoutManager(db, withdrawn), { timeoutMs: LOOK_TIMEOUT_MS })
 }

@@ -36,8 +36,8 @@ export function findOrganizationsBySlug(
 const INSERT_ORGANIZATIONS: Statement = {
   name: 'import_organizations',
   text: `INSERT INTO organization
-      (id, slug, name, primary_contact_name, primary_contact_email, subscription_tier, home_region)
-    SELECT t.id, t.slug, t.name, t.contact_name, t.contact_email, t.tier, t.home_region
+      (id, slug, name, primary_contact_name, primary_contact_email, subscription_tier, home_region, awaits_manager)
+    SELECT t.id, t.slug, t.name, t.contact_name, t.contact_email, t.tier, t.home_region, true
     FROM jsonb_to_recordset($1::text::jsonb) AS t(id uuid, slug text, name text, contact_name text,
       contact_email text, tier text, home_region text)
     ORDER BY t.slug ON CONFLICT (slug) DO NOTHING RETURNING slug`,
@@ -55,7 +55,7 @@ export type ImportedOrganization = {
   readonly home_region: string | undefined
 }
 
-/** Resolves to the slugs that were added; somebody may have taken the others meanwhile. */
+/** The end of the import looks whether they have a manager. Resolves to the slugs that were added; somebody may have taken the others meanwhile. */
 export async function insertImportedOrganizations(
   db: IdentityDb,
   rows: readonly ImportedOrganization[],
@@ -186,4 +186,36 @@ const LIST_UNMANAGED: Statement = {
 /** The organizations that nobody can run. */
 export async function listUnmanagedOrganizations(db: IdentityDb): Promise<readonly string[]> {
   return (await db.sql(LIST_UNMANAGED, [])).map((row) => slugSchema.parse(row).slug)
+}
+
+// Those that stay without a manager are looked at once: what is suspended and has none is left as it is.
+const SETTLE_IMPORTED: Statement = {
+  name: 'settle_imported_organizations',
+  text: `WITH due AS (SELECT id, status, has_active_manager(id) AS is_managed FROM organization
+      WHERE awaits_manager AND (status <> 'suspended' OR has_active_manager(id))
+      ORDER BY id LIMIT $1::integer FOR NO KEY UPDATE)
+    UPDATE organization o SET awaits_manager = NOT due.is_managed,
+      status = CASE WHEN due.is_managed THEN 'active' ELSE 'suspended' END
+    FROM due WHERE o.id = due.id RETURNING o.id::text, due.status AS before, o.status AS after`,
+}
+
+const settledSchema = z.object({ id: z.string(), before: z.string(), after: z.string() })
+
+/** Opens organizations that imports have made and that have a manager, and suspends the others. */
+export async function settleImportedOrganizations(
+  db: IdentityDb,
+  limit: number,
+): Promise<readonly z.infer<typeof settledSchema>[]> {
+  const rows = await db.sql(SETTLE_IMPORTED, [limit])
+  return rows.map((row) => settledSchema.parse(row))
+}
+
+const LIST_AWAITING: Statement = {
+  name: 'list_organizations_awaiting_manager',
+  text: 'SELECT slug FROM organization WHERE awaits_manager ORDER BY slug',
+}
+
+/** The organizations that imports have made and that are suspended for want of a manager. */
+export async function listAwaitingOrganizations(db: IdentityDb): Promise<readonly string[]> {
+  return (await db.sql(LIST_AWAITING, [])).map((row) => slugSchema.parse(row).slug)
 }

@@ -67,7 +67,7 @@ export async function takeSlug(db: IdentityDb, id: string, slug: string, quarant
 // An organization is opened only where somebody manages it.
 const CHANGE_STATUS: Statement = {
   name: 'change_organization_status',
-  text: `UPDATE organization SET status = $2::text
+  text: `UPDATE organization SET status = $2::text, awaits_manager = false
     WHERE id = $1::uuid AND status <> 'deleted' AND ($2::text = 'suspended' OR has_active_manager(id)) RETURNING id::text`,
 }
 
