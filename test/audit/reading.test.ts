@@ -12,6 +12,7 @@ import {
   startIdentity,
   US,
 } from '../support/identity.ts'
+import { addMember } from '../support/members.ts'
 import { ask, UNHURRIED } from '../support/races.ts'
 import { refuses } from '../support/refusal.ts'
 import { happen, idOfOrg } from './chained-identity.ts'
@@ -174,6 +175,38 @@ await eachEngine(
     }
   },
 )
+
+await eachEngine(t, 'a cursor that is none of a list’s own events is refused, whosever it is', async (t, place) => {
+  const identity = await start(t, await place('identity'))
+  await makeSysAdmin(identity)
+  const [ada, max] = [await tokenOf(identity, 'ada@acme.test'), await tokenOf(identity, 'max@globex.test')]
+  const root = await tokenOf(identity, 'root@example.test')
+  const eventIn = async (orgId: string | null, region: string | null) => {
+    const id = identity.deps.makeId()
+    const event = { outcome: 'success', requestId: 'r', orgId, region } as const
+    await recordAudit(identity.db, () => id, 'membership.renamed', event)
+    return id
+  }
+  const [acme, globex] = [await idOfOrg(identity, 'acme'), await idOfOrg(identity, 'globex')]
+  await addMember(identity, 'una@acme.test', { org: 'acme', region: 'us', role: 'manager' })
+  const [own, ofRegion] = [await eventIn(acme, 'in'), await eventIn(acme, 'us')]
+  const [ofGlobex, ofPlatform] = [await eventIn(globex, null), await eventIn(null, null)]
+  const unknown = identity.deps.makeId()
+  const answer = async (token: string, url: string, cursor: string) => {
+    const { status, text } = await identity.get(`${url}?cursor=${cursor}`, token)
+    return `${status} ${text.replace(/"request_id":"[^"]+"/, '').replace(/"events".*/, '')}`
+  }
+  for (const [token, url, good, foreign] of [
+    [ada, '/v1/orgs/acme/audit', own, [ofRegion, ofGlobex, ofPlatform]],
+    [max, '/v1/orgs/globex/audit', ofGlobex, [own, ofRegion, ofPlatform]],
+    [root, '/v1/audit', ofPlatform, [own, ofRegion, ofGlobex]],
+  ] as const) {
+    t.match(await answer(token, url, good), /^200/)
+    const refused = await answer(token, url, unknown)
+    t.match(refused, /^400 .*"code":"invalid_request".*cursor/)
+    for (const cursor of foreign) t.equal(await answer(token, url, cursor), refused, url)
+  }
+})
 
 t.test('sys-admins see the platform, and what was done to organizations as a whole', async (t) => {
   const identity = await start(t, await embeddedPlace('identity'))

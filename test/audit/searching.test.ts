@@ -17,7 +17,7 @@ const BATCH_EVENTS = 2000
 const PAGE = 21
 /** A page of the table or of an index has many events: far more than a search of one page of them needs. */
 const BLOCKS_MAX = 400
-const EVERYTHING = { kind: null, actor: null, outcome: null, from: null, to: null, after: null }
+const EVERYTHING = { kind: null, actor: null, outcome: null, from: null, to: null, after: undefined }
 
 const explanationSchema = z.tuple([
   z.object({ Plan: z.object({ 'Shared Hit Blocks': z.number(), 'Shared Read Blocks': z.number() }) }),

@@ -3,7 +3,8 @@
 import { type AuditPage, type AuditQuery, auditPageSchema } from '@meridian/protocol/audit'
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
-import { type AuditScope, type AuditView, searchAudit } from '../store/audit-search.ts'
+import { Refusal } from '../refusal.ts'
+import { type AuditPlace, type AuditScope, type AuditView, findAuditPlace, searchAudit } from '../store/audit-search.ts'
 import type { AuditKind } from './record.ts'
 
 /** What happens to an organization as a whole; what goes on inside is its own. */
@@ -25,12 +26,20 @@ export function scopeOfOrganization(orgId: string, regions: readonly string[]): 
 
 export const PLATFORM_SCOPE: AuditScope = { kind: 'platform', kindsOfOrganizations: KINDS_OF_ORGANIZATIONS }
 
+/** Throws Refusal (invalid_request) where the cursor is none of this list's events, of whomever it is. */
 export async function listAudit(deps: Pick<Deps, 'db'>, scope: AuditScope, query: AuditQuery): Promise<AuditPage> {
-  const { kind = null, actor = null, outcome = null, from = null, to = null, cursor: after = null, limit } = query
+  const { kind = null, actor = null, outcome = null, from = null, to = null, cursor, limit } = query
+  const after = cursor === undefined ? undefined : await getPlace(deps, scope, cursor)
   const rows = await searchAudit(deps.db, scope, { kind, actor, outcome, from, to, after }, limit + 1)
   const page = rows.slice(0, limit)
   const last = rows.length > limit ? page.at(-1) : undefined
   return auditPageSchema.parse({ events: page.map(viewOf), next_cursor: last?.id ?? null })
+}
+
+async function getPlace(deps: Pick<Deps, 'db'>, scope: AuditScope, cursor: string): Promise<AuditPlace> {
+  const place = await findAuditPlace(deps.db, scope, cursor)
+  if (place === undefined) throw new Refusal('invalid_request', 'no event of these', 'cursor: is none of this list')
+  return place
 }
 
 const personalSchema = z.object({ ip: z.string().optional() })

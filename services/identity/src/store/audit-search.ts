@@ -34,15 +34,20 @@ const searchIn = ({ name, events, isKnown }: Scope): Statement => ({
   name: `search_audit_of_${name}`,
   isPlannedAnew: true,
   text: `SELECT ${VIEW_COLUMNS}, ${isKnown} AS is_known FROM ${VIEW_TABLES}
-    WHERE ${events(9)}
+    WHERE ${events(10)}
       AND ($1::text IS NULL OR e.kind COLLATE "C" = $1::text)
       AND ($2::text IS NULL OR (e.kind COLLATE "C" >= $2::text || '.' AND e.kind COLLATE "C" < $2::text || '/'))
       AND ($3::uuid IS NULL OR (e.actor_user_id = $3::uuid AND ${isKnown}))
       AND ($4::text IS NULL OR e.outcome = $4::text)
       AND e.at >= coalesce($5::timestamptz, '-infinity') AND e.at < coalesce($6::timestamptz, 'infinity')
-      AND (e.at, e.id) < (coalesce((SELECT c.at FROM audit_event c WHERE c.id = $7::uuid), 'infinity'::timestamptz),
-        coalesce($7::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
-    ORDER BY e.at DESC, e.id DESC LIMIT $8::integer`,
+      AND (e.at, e.id) < (coalesce($7::timestamptz, 'infinity'),
+        coalesce($8::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+    ORDER BY e.at DESC, e.id DESC LIMIT $9::integer`,
+})
+
+const placeIn = ({ name, events }: Scope): Statement => ({
+  name: `find_place_in_audit_of_${name}`,
+  text: `SELECT e.at::text AS at, e.id::text AS id FROM audit_event e WHERE e.id = $1::uuid AND ${events(2)}`,
 })
 
 // Only what is sealed has a hash to show; what is not is younger than a few seconds.
@@ -58,6 +63,7 @@ const exportFrom = ({ name, events, isKnown }: Scope): Statement => ({
 })
 
 const SEARCH = { org: searchIn(OF_ORGANIZATION), platform: searchIn(OF_PLATFORM) }
+const PLACE = { org: placeIn(OF_ORGANIZATION), platform: placeIn(OF_PLATFORM) }
 const EXPORT = { org: exportFrom(OF_ORGANIZATION), platform: exportFrom(OF_PLATFORM) }
 
 export type AuditScope =
@@ -85,7 +91,16 @@ export type AuditFilter = {
   readonly from: string | null
   readonly to: string | null
   /** The last event of the page before. */
-  readonly after: string | null
+  readonly after: AuditPlace | undefined
+}
+
+const placeSchema = z.object({ at: z.string(), id: z.string() })
+export type AuditPlace = z.infer<typeof placeSchema>
+
+/** Where an event is among those that these readers see; undefined for any other. */
+export async function findAuditPlace(db: IdentityDb, scope: AuditScope, id: string): Promise<AuditPlace | undefined> {
+  const [row] = await db.sql(PLACE[scope.kind], [id, ...valuesOf(scope)])
+  return row === undefined ? undefined : placeSchema.parse(row)
 }
 
 /** Newest first. */
@@ -97,7 +112,8 @@ export async function searchAudit(
 ): Promise<readonly AuditView[]> {
   const isGroup = kind !== null && !kind.includes('.')
   const kinds = isGroup ? [null, kind] : [kind, null]
-  const values = [...kinds, actor, outcome, from, to, after, limit, ...valuesOf(narrowed(scope, kind))]
+  const place = [after?.at ?? null, after?.id ?? null]
+  const values = [...kinds, actor, outcome, from, to, ...place, limit, ...valuesOf(narrowed(scope, kind))]
   return (await db.sql(SEARCH[scope.kind], values)).map((row) => viewSchema.parse(row))
 }
 
@@ -120,7 +136,7 @@ export async function readAuditPage(
   db: IdentityDb,
   scope: AuditScope,
   range: { readonly from: string; readonly to: string },
-  after: { readonly at: string; readonly id: string } | undefined,
+  after: AuditPlace | undefined,
   limit: number,
 ): Promise<readonly AuditExportRow[]> {
   const place = [after?.at ?? null, after?.id ?? null]

@@ -14,7 +14,7 @@ export const AUDIT_OPERATIONS: readonly Operation[] = [
     path: '/v1/orgs/{org}/audit',
     summary: 'What happened in an organization, newest first',
     description:
-      'For its managers: what concerns the whole organization, and the regions that they act in as managers. Who it was is shown where it is one of its people.',
+      'For its managers: what concerns the whole organization, and the regions that they act in as managers. Who it was is shown where it is one of its people. A `cursor` that is none of these events is refused with `invalid_request`, whosever it is.',
     parameters: [ORG_NAME],
     query: auditQuerySchema,
     answers: [{ status: 200, description: 'One page.', schema: auditPageSchema }],
