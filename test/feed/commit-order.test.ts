@@ -85,6 +85,7 @@ await onPostgresql(
     const { entries, more } = await rebuilt.ask(rebuilt.cursor())
     t.strictSame([entries, more], [[], false], 'and nothing after it can be told yet')
     await early.query('COMMIT')
+    await followerOf(identity, 'in', 'settled').follow()
     const told = (await rebuilt.ask(surveyed)).entries.map(({ id }) => id)
     t.strictSame(told.sort(), [one, other].sort(), 'after digests')
     await rebuilt.follow()
