@@ -212,7 +212,7 @@ export async function settleImportedOrganizations(
 
 const LIST_AWAITING: Statement = {
   name: 'list_organizations_awaiting_manager',
-  text: 'SELECT slug FROM organization WHERE awaits_manager ORDER BY slug',
+  text: 'SELECT slug FROM organization WHERE awaits_manager AND NOT has_active_manager(id) ORDER BY slug',
 }
 
 /** The organizations that imports have made and that are suspended for want of a manager. */
