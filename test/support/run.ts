@@ -20,8 +20,6 @@ exit code 1 if anything failed, if nothing ran, or (CI=true) if anything was ski
 const TAP = join(import.meta.dirname, '../../node_modules/.bin/tap')
 /** Folders whose tests want Chromium. */
 const WITH_BROWSER = /^test\/(browser|conformance\/clients)\//
-/** Minutes of processes that start, wait and are killed: begun first, so that none of them is left alone at the end. */
-const LONG = /^test\/(faults|local|browser|tooling\/run-counts|journeys\/(walkthrough|[a-z]+-commands))/
 const RAW_TAP = '.tap/results.tap'
 const KILL_AFTER_MS = 5000
 const EXIT_CODES: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
@@ -31,7 +29,7 @@ const say = (line: string) => console.log(line)
 /** The test files that the arguments name; throws for a name that stands for none. */
 function chooseFiles(named: string[]): string[] {
   const all = globSync('test/**/*.test.ts', { exclude: (path) => path === 'fixtures' }).sort()
-  if (named.length === 0) return [...all.filter((file) => LONG.test(file)), ...all.filter((file) => !LONG.test(file))]
+  if (named.length === 0) return all
   return named.flatMap((name) => {
     const folder = existsSync(name) && statSync(name).isDirectory()
     const chosen = folder ? globSync(join(name, '**/*.test.ts')).sort() : existsSync(name) ? [name] : []
