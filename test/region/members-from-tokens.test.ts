@@ -4,6 +4,7 @@ import type { RegionTokenClaims } from '@meridian/protocol/access-token'
 import t from 'tap'
 import { judgeMember } from '../../services/region/src/replica/known-members.ts'
 import type { MembershipFact } from '../../services/region/src/store/memberships.ts'
+import { takeTurns } from '../../services/region/src/store/replica-news.ts'
 import { idOf } from '../resource-server/region-issuer.ts'
 import { emptyDataFolder } from '../support/data-folder.ts'
 import { eachEngine, onPostgresql } from '../support/databases.ts'
@@ -208,4 +209,34 @@ t.test('what is known of a membership, and what a token says', async (t) => {
     ['an older one was dropped', { ...taken, isDropped: true, issuedAtMs: 1 }, 'unknown'],
   ]
   for (const [title, fact, verdict] of cases) t.equal(judgeMember(claims, fact), verdict, title)
+})
+
+await onPostgresql(t, 'who drops the unconfirmed waits for the turn before a row is held', async (t, makePlace) => {
+  const world = await startDirectoryWorld(t, makePlace)
+  const { database, deps, follow, get } = await world.startRegion(await makePlace('region'))
+  await follow()
+  const unknown = { sub: idOf('ghost'), mid: idOf('ghost in acme'), mv: 1 }
+  t.equal((await get('/v1/me/context', await world.tokenOf({ ...ADA, changes: unknown }))).status, 200)
+  world.clock.advanceSeconds(1)
+  await follow()
+  await deps.directory.provisional.refresh()
+  world.clock.advanceSeconds(90)
+  const waiting = `SELECT count(*)::integer AS count FROM pg_stat_activity WHERE datname = current_database()
+    AND wait_event_type = 'Lock'`
+  const isWaiting = async () => {
+    const [row] = await database.sql({ name: 'count_waiting', text: waiting }, [])
+    return row?.['count'] === 1
+  }
+  let settling: Promise<void> | undefined
+  await database.begin(
+    async (db) => {
+      await takeTurns(db.sql)
+      settling = deps.directory.provisional.refresh()
+      while (!(await isWaiting()));
+      const take = { name: 'take_row', text: 'SELECT id::text FROM provisional_membership FOR UPDATE NOWAIT' }
+      t.match(await db.sql(take, []), [{ id: unknown.mid }], 'whoever has the turn has the rows')
+    },
+    { timeoutMs: 5_000 },
+  )
+  await settling
 })

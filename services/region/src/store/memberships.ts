@@ -5,7 +5,7 @@ import type { MembershipId, OrgId, UserId } from '@meridian/protocol/ids'
 import { type Role, roleSchema } from '@meridian/protocol/roles'
 import { z } from 'zod'
 import type { RegionDatabase, TenantDb } from './open-store.ts'
-import { appliedSchema, LATEST_NEWS, tellNews, waitBetweenTurns } from './replica-news.ts'
+import { appliedSchema, LATEST_NEWS, takeTurns, tellNews, waitBetweenTurns } from './replica-news.ts'
 
 /** What is known of a membership id, and up to which news. */
 export type MembershipFact =
@@ -120,6 +120,11 @@ const FORGET: Statement = {
 }
 const idSchema = z.object({ id: z.string() })
 
+const HOLDS: Statement = {
+  name: 'holds_provisional_memberships',
+  text: 'SELECT EXISTS (SELECT FROM provisional_membership) AS is_so',
+}
+
 /** Drops whom the feed has not confirmed `patienceSeconds` after it was at its end. Resolves to how many that were. */
 export function dropUnconfirmed(
   database: RegionDatabase,
@@ -127,6 +132,10 @@ export function dropUnconfirmed(
 ): Promise<number> {
   const now = instant(times.nowMs)
   return withTransaction(database, async (db) => {
+    const [holds] = await db.sql(HOLDS, [])
+    if (holds?.['is_so'] !== true) return 0
+    // Before any row is locked: whoever applies the feed has the turn when it comes to these rows.
+    await takeTurns(db.sql)
     if (times.caughtUpAtMs !== null) await db.sql(CATCH_UP, [instant(times.caughtUpAtMs)])
     const dropped = (await db.sql(DROP, [now, times.patienceSeconds])).map((row) => idSchema.parse(row).id)
     await db.sql(FORGET, [now])
