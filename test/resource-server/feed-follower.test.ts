@@ -25,6 +25,9 @@ async function setUp(people = 0): Promise<World & { it: Process }> {
   return { ...world, told, put, remove: (id) => world.centre.change('client', id, null), it: world.makeProcess() }
 }
 
+/** As feed-loaders.test.ts sees it. */
+const CHANGES_TIMEOUT_SECONDS = 8
+
 const nameOf = (n: number) => `c${String(n).padStart(3, '0')}`
 
 async function live(from: ReplicaDatabase = database): Promise<string[]> {
@@ -112,9 +115,28 @@ t.test(
     await it.follower.refresh()
     await it.follower.refresh()
     await it.follower.refresh()
-    t.strictSame(it.askedToWait, [0, 20, 20, 0, 20])
+    t.strictSame(it.askedToWait, [0, 10, 10, 0, 10])
   },
 )
+
+t.test('news of a quiet centre are younger than 30 s, even when a question times out', async (t) => {
+  const { it, centre } = await setUp(2)
+  await it.catchUp()
+  const answers = (afterSeconds: number) => {
+    it.faults.meanwhile = async () => centre.advanceSeconds(afterSeconds)
+    return it.follower.refresh()
+  }
+  const waited = () => it.askedToWait.at(-1) ?? Number.NaN
+  await it.follower.refresh()
+  await answers(waited())
+  it.faults.loseAnswer = true
+  await answers(waited() + CHANGES_TIMEOUT_SECONDS)
+  t.ok(it.follower.staleSeconds() > CHANGES_TIMEOUT_SECONDS)
+  t.ok(it.follower.staleSeconds() < 30, `${it.follower.staleSeconds()} s`)
+  await answers(0)
+  t.equal(waited(), 0)
+  t.ok(it.follower.staleSeconds() < 1, 'and are known to be new at once')
+})
 
 t.test('a centre that is busy is asked when it said, and nobody is told', async (t) => {
   const { it } = await setUp(2)

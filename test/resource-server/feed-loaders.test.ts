@@ -98,7 +98,29 @@ t.test('a centre that would rather be asked later says when, and is taken at its
     await t.rejects(busy(said).loadChanges('c1', 0, never), { name: 'CentreUnavailable' }, said ?? 'nothing')
 })
 
-t.test('a centre that does not answer is given up ten seconds after it was to', async (t) => {
+t.test('a page that does not come is asked for in halves, and grows again', async (t) => {
+  const limits: number[] = []
+  let largest = 60
+  const { asked: questions, loaders } = setUp(() => {
+    const limit = Number(new URLSearchParams(questions.at(-1)?.split('?')[1]).get('limit'))
+    limits.push(limit)
+    if (limit > largest) throw new Error('out of time')
+    return Response.json(page)
+  })
+  for (let asked = 0; asked < 6; asked += 1) await loaders.loadChanges('c1', 0, never).catch(() => {})
+  t.strictSame(limits, [500, 250, 125, 62, 31, 62])
+  largest = 500
+  limits.length = 0
+  for (let asked = 0; asked < 6; asked += 1) await loaders.loadChanges('c1', 0, never)
+  t.strictSame(limits, [31, 62, 124, 248, 496, 500])
+  largest = 0
+  await t.rejects(loaders.loadChanges('c1', 0, AbortSignal.abort()))
+  largest = 500
+  await loaders.loadChanges('c1', 0, never)
+  t.equal(limits.at(-1), 500, 'what is called off says nothing of pages')
+})
+
+t.test('a centre that does not answer is given up some seconds after it was to', async (t) => {
   const clocks: { afterMs: number; ring: () => void }[] = []
   t.intercept(AbortSignal, 'timeout', {
     value: (afterMs: number) => {
@@ -117,7 +139,7 @@ t.test('a centre that does not answer is given up ten seconds after it was to', 
     loaders.loadDigests(null, never),
   ]
   const given = clocks.map(({ afterMs }) => afterMs)
-  t.strictSame(given, [30_000, 10_000, 10_000])
+  t.strictSame(given, [28_000, 10_000, 10_000])
   const refused = Promise.all(asked.map((one) => t.rejects(one, /out of time/)))
   for (const { ring } of clocks) ring()
   await refused
@@ -177,10 +199,10 @@ t.test('a comparison does not wait for the question under way, which is asked ag
   const { follower, asked } = waiting()
   await follower.start()
   await new Promise((resolve) => setTimeout(resolve, 20))
-  t.strictSame(asked, [0, 20])
+  t.strictSame(asked, [0, 10])
   t.match(await follower.compare(), { rows: 0, differing: 0, error: null })
   await new Promise((resolve) => setTimeout(resolve, 20))
-  t.strictSame(asked, [0, 20, 0, 20])
+  t.strictSame(asked, [0, 10, 0, 10])
   await follower.stop()
 })
 

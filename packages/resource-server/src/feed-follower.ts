@@ -62,7 +62,8 @@ type Job = {
   attempts: number
 }
 
-const WAIT_SECONDS = 20
+/** With a question that times out, news stay younger than half of what routes that ask for fresh ones bear. */
+const WAIT_SECONDS = 10
 const RETRY = { firstMs: 250, lastMs: 4_000 }
 const WARN_EVERY_MS = 60_000
 /** A centre that does not wait must not be asked without a pause. */

@@ -42,9 +42,10 @@ export interface FeedLoaders {
   loadDigests(after: string | null, signal: AbortSignal): Promise<DigestsPage>
 }
 
-const CHANGES_LIMIT = 500
-/** Beyond the time that the centre was asked to wait. */
+const CHANGES_MAX = 500
 const TIMEOUT_MS = 10_000
+/** Beyond the time that the centre was asked to wait. */
+const CHANGES_TIMEOUT_MS = 8_000
 /** Half of what routes that ask for fresh news bear. */
 const RETRY_AFTER_MAX_SECONDS = 30
 /** A page of organizations with large settings. */
@@ -70,10 +71,22 @@ export function createFeedLoaders(centre: Centre, region: string): FeedLoaders {
     return schema.parse(JSON.parse(text))
   }
 
+  /** Halved where a page fails: it may be too large for the link. */
+  let changesMax = CHANGES_MAX
+
   return {
-    loadChanges: (after, waitSeconds, stopping) => {
-      const query = { after, wait: String(waitSeconds), limit: String(CHANGES_LIMIT) }
-      return load(receivedChangesSchema, 'changes', query, { stopping, timeoutMs: waitSeconds * 1000 + TIMEOUT_MS })
+    loadChanges: async (after, waitSeconds, stopping) => {
+      const query = { after, wait: String(waitSeconds), limit: String(changesMax) }
+      const timeoutMs = waitSeconds * 1000 + CHANGES_TIMEOUT_MS
+      try {
+        const page = await load(receivedChangesSchema, 'changes', query, { stopping, timeoutMs })
+        changesMax = Math.min(changesMax * 2, CHANGES_MAX)
+        return page
+      } catch (error) {
+        const isOfThePage = !stopping.aborted && !(error instanceof CursorGone) && !(error instanceof CentreBusy)
+        if (isOfThePage) changesMax = Math.max(Math.floor(changesMax / 2), 1)
+        throw error
+      }
     },
     loadSnapshot: ({ after, through }, stopping, limit = FEED_PAGE_MAX) => {
       const query = { after, through, limit: String(limit) }

@@ -1,11 +1,6 @@
 // Follows the centre's revocation lane: what comes is refused from that moment on, then kept in the region's own
 // database together with the place in the lane, so that a restart forgets nothing, with the centre away too.
-import {
-  REVOCATION_WAIT_MAX_SECONDS,
-  type ReceivedRevocationPage,
-  type Revocation,
-  revocationSchema,
-} from '@meridian/protocol/revocations'
+import { type ReceivedRevocationPage, type Revocation, revocationSchema } from '@meridian/protocol/revocations'
 import { createBackgroundRefresh, type Schedule } from './background-refresh.ts'
 import type { OperationalLog } from './operational-log.ts'
 import type { Revocations } from './revocations.ts'
@@ -49,6 +44,8 @@ export interface RevocationFollower {
   stop(): void
 }
 
+/** With a question that times out, news stay younger than half of what routes that ask for fresh ones bear. */
+const WAIT_SECONDS = 10
 const RETRY = { firstMs: 250, lastMs: 4_000 }
 /** An empty cursor's age matters only after a restart: it is not stored each time. */
 const SAVE_CURSOR_EVERY_MS = 300_000
@@ -73,7 +70,7 @@ export function createRevocationFollower(options: RevocationFollowerOptions): Re
 
   async function fetchOnce(signal: AbortSignal): Promise<number> {
     const askedAtMs = nowMs()
-    const page = await options.loadPage(cursor, REVOCATION_WAIT_MAX_SECONDS, signal)
+    const page = await options.loadPage(cursor, WAIT_SECONDS, signal)
     const told = understand(page.revocations, log)
     for (const revocation of told) revocations.apply(revocation)
     const whole = page.full && !page.begins ? [...everything, ...told] : told
