@@ -1,7 +1,7 @@
 import { oauthErrorCodeSchema, oauthErrorSchema } from '@meridian/protocol/oauth'
 import { problemCodeSchema, problemSchema } from '@meridian/protocol/problem'
 import { OAuthError, sendOAuthError } from '@meridian/service-kit/oauth-error'
-import { Problem } from '@meridian/service-kit/problem'
+import { Problem, sendProblem } from '@meridian/service-kit/problem'
 import { oauthErrorOf } from '@meridian/service-kit/request-fault'
 import { createServer } from '@meridian/service-kit/server'
 import t from 'tap'
@@ -112,4 +112,27 @@ t.test('anything thrown becomes the nearest error of its endpoint, without its t
     t.equal(oauth.headers['retry-after'], api.headers['retry-after'])
     if (status === 503 && !(thrown instanceof Problem)) t.equal(api.headers['retry-after'], '1')
   }
+})
+
+t.test('a refusal by a rule is no error in the log, whatever its status; what failed is one', async (t) => {
+  const refusal = Object.assign(new Error('not now'), { isRefusal: true })
+  const failure = Object.assign(new Error('lost'), { statusCode: 503 })
+  const linesOf = async (thrown: Error) => {
+    const log = capturedLog()
+    const app = createServer({
+      logger: log.logger,
+      trustProxy: false,
+      sendError: (_error, _request, reply) => sendProblem(reply, new Problem('temporarily_unavailable')),
+    })
+    app.get('/v1/x', async () => {
+      throw thrown
+    })
+    t.equal((await app.inject({ method: 'GET', url: '/v1/x' })).statusCode, 503)
+    await app.close()
+    return log.lines().map(({ msg }) => msg)
+  }
+  for (const thrown of [refusal, new Problem('temporarily_unavailable')])
+    t.notOk((await linesOf(thrown)).includes('request failed'), thrown.message)
+  for (const thrown of [failure, new Problem('temporarily_unavailable', { cause: failure })])
+    t.ok((await linesOf(thrown)).includes('request failed'), thrown.message)
 })

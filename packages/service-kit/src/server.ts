@@ -138,10 +138,16 @@ export function createServer(options: ServerOptions): FastifyInstance {
 function errorHandler(sendError: SendError) {
   return (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const sent = sendError(error, request, reply)
-    if (reply.statusCode >= 500) request.log.error({ err: error }, 'request failed')
+    if (reply.statusCode === 500 || (reply.statusCode > 500 && !isRefusal(error)))
+      request.log.error({ err: error }, 'request failed')
     else request.log.debug({ err: error }, 'request refused')
     return sent
   }
+}
+
+/** What is refused by a rule of ours is no fault, though its status may be 503. */
+function isRefusal(error: object): boolean {
+  return (error instanceof Problem && error.cause === undefined) || ('isRefusal' in error && error.isRefusal === true)
 }
 
 /** Once `close` has begun: 503 for new requests on open connections, and no connection is kept. */

@@ -62,6 +62,8 @@ export type RefusalOptions = {
 
 export class Refusal extends Error {
   override readonly name = 'Refusal'
+  /** As packages/service-kit asks. */
+  readonly isRefusal = true
   readonly code: RefusalCode
   /** Which input is wrong; public. Never quotes the input. */
   readonly detail: string | undefined
