@@ -1,7 +1,10 @@
 // What somebody else did to the tables that requests read is drift: named, told loudly, and mended.
 import { randomUUID } from 'node:crypto'
 import { withTransaction } from '@meridian/database/transaction'
+import { createMetrics } from '@meridian/service-kit/metrics'
 import t from 'tap'
+import { readRegionSync } from '../../services/identity/src/directory/region-health.ts'
+import { addReplicaMetrics } from '../../services/region/src/metrics.ts'
 import { listDirectoryDifferences } from '../../services/region/src/store/directory-drift.ts'
 import { DIRECTORY_TABLES } from '../../services/region/src/store/directory-tables.ts'
 import type { RegionDatabase } from '../../services/region/src/store/open-store.ts'
@@ -117,7 +120,7 @@ await eachEngine(
   t,
   'a comparison that finds something alarms once, and people are who they were',
   async (t, makePlace) => {
-    const { database, deps, finish, get, lines, tokenOf, membershipOf } = await startWorld(t, makePlace)
+    const { database, deps, finish, get, identity, lines, tokenOf, membershipOf } = await startWorld(t, makePlace)
     const { news, reconciler } = deps.directory
     const token = await tokenOf(LIN)
     const { mid } = await membershipOf(LIN)
@@ -127,14 +130,29 @@ await eachEngine(
     t.equal(await database.prisma.provisionalMembership.count({ where: { userId: String(sub) } }), 1)
     await run(database, 'UPDATE provisional_membership SET dropped_at = issued_at, caught_up_at = issued_at')
 
+    const told = async () => {
+      await deps.stateReporter.refresh()
+      const { regions } = await readRegionSync(identity.deps)
+      const region = regions.find(({ region }) => region === 'in')
+      const metrics = createMetrics()
+      addReplicaMetrics({ ...deps, metrics })
+      const [, rows] = (await metrics.text()).match(/^meridian_replica_drift_rows (.*)$/m) ?? []
+      const alarms = region?.alarms.filter((alarm) => alarm.startsWith('drift'))
+      return { drift: region?.followers[0]?.report?.drift, alarms, rows }
+    }
+    t.strictSame(await told(), { drift: undefined, alarms: [], rows: '0' })
+
     await finish(reconciler.refresh())
     await news.refresh()
+    const found = ['drift: 1 rows differed within the last hour when it compared by itself']
+    t.match(await told(), { drift: { differing: 1, mended: 1 }, alarms: found, rows: '1' })
     t.match(alarms(), [/"differing":1,"mended":1/])
     t.match(alarms().join(), String(mid))
     t.equal(await database.prisma.provisionalMembership.count(), 0)
     t.equal((await get('/v1/me/context', token)).status, 200)
     await finish(reconciler.refresh())
     t.equal(alarms().length, 1)
+    t.match(await told(), { drift: { differing: 1, mended: 1 }, alarms: found, rows: '0' }, 'for an hour')
   },
 )
 

@@ -52,6 +52,8 @@ export const regionReportSchema = z.strictObject({
   /** People and organizations that it has erased, and the centre lists; as found by its last comparison. */
   erased_listed: z.array(z.uuid()).max(ERASED_LISTED_MAX).optional(),
   rebuilding: z.boolean(),
+  /** Its latest comparison that found rows to differ and that nobody had ordered; absent where none is known. */
+  drift: z.strictObject({ at: z.iso.datetime(), differing: count, mended: count }).optional(),
   /** Those that have changed since the last report, some at a time. */
   tenants: z.array(tenantCountsSchema).max(ROWS_MAX),
   usage: z.array(tenantUsageSchema).max(ROWS_MAX),

@@ -147,6 +147,6 @@ function whatOf({ held, revision }: Difference): string {
 
 function driftRow(row: Difference): DriftRow {
   const { kind, id, held, revision, own } = row
-  const what = own ?? (held === null ? 'missing' : revision === null ? 'extra' : 'different')
+  const what = revision === null ? 'extra' : held === null || own === 'missing' ? 'missing' : 'different'
   return { kind, id, what, held_revision: what === 'missing' ? null : (held?.revision ?? null), revision }
 }

@@ -60,7 +60,7 @@ export function createIdentityMetrics(metrics: Metrics = createMetrics()) {
     }),
     driftRows: metrics.gauge({
       name: 'meridian_region_drift_rows',
-      help: 'Rows that differed, and were not mended, when the region last compared what it holds.',
+      help: 'Rows of a region that differed: left so by the last order, or found within the hour when it compared by itself.',
       labels: ofRegion,
     }),
     keysMissing: metrics.gauge({

@@ -9,6 +9,11 @@ export function addReplicaMetrics({ metrics, directory, revocationFollower }: De
   ])
   const behind = gauge(metrics, 'behind_seconds', 'Age of the oldest change that is not here, as the centre said last.')
   const parked = gauge(metrics, 'parked_entries', 'Entries that are put aside because they are not understood.')
+  const drift = gauge(
+    metrics,
+    'drift_rows',
+    'Rows that differed when this process last compared by itself, mended since.',
+  )
   const rebuilding = gauge(metrics, 'rebuilding', '1 while everything is read anew.')
   const rebuilt = gauge(metrics, 'rebuilt_rows', 'Rows that the rebuild under way has read.')
   const applied = metrics.counter({
@@ -22,6 +27,7 @@ export function addReplicaMetrics({ metrics, directory, revocationFollower }: De
     stale.set({ lane: 'changes' }, now.feedStaleSeconds)
     stale.set({ lane: 'revocations' }, now.revocationsStaleSeconds)
     behind.set(now.feedBehindSeconds ?? Number.POSITIVE_INFINITY)
+    drift.set(directory.reconciler.driftRows())
     rebuilding.set(now.isRebuilding ? 1 : 0)
     rebuilt.set(now.rebuiltRows)
     const kinds = await directory.replica.parked()

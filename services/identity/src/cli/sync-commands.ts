@@ -36,6 +36,10 @@ ${HELD_BACK}
 ${OUTCOMES}
 Exit code 1: a region did not do it.`
 
+const STATUS_DETAILS = `
+Held is what a region says that it holds, visible what it should hold: an alarm where they differ after a minute without
+changes. Drift is what it found last when it compared by itself, every quarter of an hour, and mended; its log names the rows.`
+
 const DRIFT_DETAILS = `
   --region CODE   this region alone; may be repeated
 ${OUTCOMES}
@@ -64,7 +68,7 @@ export const SYNC_COMMANDS = {
   'sync status': command({
     summary: 'shows the regions: whether they are there, how far behind, and what should be looked at',
     usage: 'sync status',
-    details: 'Held is what a region says that it holds, visible what it should hold.',
+    details: STATUS_DETAILS,
     input: z.strictObject({}),
     run: async (deps) => ({ regions: (await readRegionSync(deps)).regions.map(statusLine) }),
   }),
@@ -123,6 +127,7 @@ function statusLine({ region, health, last_seen: lastSeen, followers, alarms, vi
     revocation_seconds: rest.revocation_seconds,
     held: followers.find(({ report }) => report !== null)?.report?.held ?? null,
     visible,
+    drift: followers.find(({ report }) => report?.drift !== undefined)?.report?.drift ?? null,
     alarms,
   }
 }

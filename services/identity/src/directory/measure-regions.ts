@@ -1,4 +1,5 @@
 // Brings the numbers about regions and queues up to date, when they are read.
+import { CHECKPOINT_SECONDS } from '../audit/seal.ts'
 import type { Deps } from '../deps.ts'
 import { listFollowers, listRegionsWithHealth } from '../store/region-health.ts'
 import { readQueueStatus } from '../store/service-status.ts'
@@ -9,7 +10,7 @@ export async function measureRegions({ db, metrics }: Pick<Deps, 'db' | 'metrics
   const [regions, followers, queues] = await Promise.all([
     listRegionsWithHealth(db),
     listFollowers(db),
-    readQueueStatus(db),
+    readQueueStatus(db, CHECKPOINT_SECONDS),
   ])
   // What is gone must not be told for ever.
   const { canaryUnknown, health, driftRows, keysMissing, lagEntries, lagSeconds, parked, clockSkew } = metrics
@@ -19,7 +20,7 @@ export async function measureRegions({ db, metrics }: Pick<Deps, 'db' | 'metrics
     for (const name of HEALTHS) health.set({ region, health: name }, row.health === name ? 1 : 0)
     canaryUnknown.set({ region }, row.canary_unknown_seconds ?? 0)
     keysMissing.set({ region }, row.keys_missing)
-    driftRows.set({ region }, row.drift_rows ?? 0)
+    driftRows.set({ region }, Math.max(row.drift_rows ?? 0, row.drift_found_rows ?? 0))
   }
   for (const { region, client_id: follower, ...row } of followers) {
     lagEntries.set({ region, follower }, row.behind_entries)

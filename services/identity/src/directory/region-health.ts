@@ -8,7 +8,9 @@ import {
   listFollowers,
   listRegionsWithHealth,
   type RegionRow,
+  type VisibleRow,
 } from '../store/region-health.ts'
+import { heldAlarmsOf } from './held-alarms.ts'
 import { instantOf } from './instant.ts'
 
 /** A revocation that takes longer to be known is worth a look. */
@@ -18,18 +20,31 @@ export async function readRegionSync(
   deps: Pick<Deps, 'db'>,
   readVisible = () => countVisible(deps.db),
 ): Promise<RegionSyncList> {
-  const [regions, followers, visible] = await Promise.all([
-    listRegionsWithHealth(deps.db),
-    listFollowers(deps.db),
-    readVisible(),
-  ])
-  return {
-    regions: regions.map((region) => {
-      const own = followers.filter((follower) => follower.region === region.code)
-      const { code: _code, ...counts } = visible.find(({ code }) => code === region.code) ?? NOTHING_VISIBLE
-      return present(region, own, counts)
-    }),
-  }
+  const regions = await readRegions(deps, readVisible)
+  return { regions: regions.map(({ region, own, visible }) => present(region, own, visible)) }
+}
+
+/** Of each region, in words: where it holds another number than it should. */
+export async function listHeldAlarms(deps: Pick<Deps, 'db'>) {
+  const regions = await readRegions(deps, () => countVisible(deps.db))
+  return regions.map(({ region, own, visible }) => ({
+    region: region.code,
+    alarms: heldAlarmsOf(region, own, visible),
+  }))
+}
+
+async function readRegions({ db }: Pick<Deps, 'db'>, readVisible: () => Promise<readonly VisibleRow[]>) {
+  const [regions, followers, visible] = await Promise.all([listRegionsWithHealth(db), listFollowers(db), readVisible()])
+  return regions.map((region) => ({
+    region,
+    own: followers.filter((follower) => follower.region === region.code),
+    visible: countsOf(visible, region.code),
+  }))
+}
+
+function countsOf(visible: readonly VisibleRow[], region: string): RegionSync['visible'] {
+  const { code: _code, ...counts } = visible.find(({ code }) => code === region) ?? NOTHING_VISIBLE
+  return counts
 }
 
 const NOTHING_VISIBLE = { code: '', organizations: 0, users: 0, memberships: 0 }
@@ -39,13 +54,15 @@ function present(region: RegionRow, followers: readonly FollowerRow[], visible: 
     region: region.code,
     name: region.name,
     health: region.health,
-    alarms: [...alarmsOf(region, followers)],
+    alarms: [...alarmsOf(region, followers), ...heldAlarmsOf(region, followers, visible)],
     last_seen: instantOrNull(region.heard_at),
-    followers: followers.map(({ region: _region, polled_at: polledAt, reported_at: reportedAt, ...follower }) => ({
-      ...follower,
-      polled_at: instantOrNull(polledAt),
-      reported_at: instantOrNull(reportedAt),
-    })),
+    followers: followers.map(
+      ({ region: _region, is_voice: _isVoice, polled_at: polledAt, reported_at: reportedAt, ...follower }) => ({
+        ...follower,
+        polled_at: instantOrNull(polledAt),
+        reported_at: instantOrNull(reportedAt),
+      }),
+    ),
     revocation_seconds: region.revocation_seconds,
     visible,
   }
@@ -79,5 +96,8 @@ export function alarmsOf(region: RegionRow, followers: readonly FollowerRow[]): 
       ? [`revocations: one of ${Math.round(region.canary_unknown_seconds ?? 0)} s ago is not known there yet`]
       : []),
     ...((region.drift_rows ?? 0) > 0 ? [`drift: ${region.drift_rows} rows differed when it last compared`] : []),
+    ...((region.drift_found_rows ?? 0) > 0
+      ? [`drift: ${region.drift_found_rows} rows differed within the last hour when it compared by itself`]
+      : []),
   ]
 }

@@ -6,10 +6,12 @@ import { type Kept, keepDoing } from '../keep-doing.ts'
 import { listFollowers, listRegionsWithHealth } from '../store/region-health.ts'
 import { writeCanaries } from '../store/revocation-canary.ts'
 import { forgetUsage } from '../store/usage.ts'
-import { alarmsOf } from './region-health.ts'
+import { alarmsOf, listHeldAlarms } from './region-health.ts'
 import { cancelUnfinishedOrders } from './sync-orders.ts'
 
 const MINUTE_MS = 60_000
+/** Counting what regions should hold takes its time. */
+const HELD_LOOK_EVERY_MS = 10 * MINUTE_MS
 /** Between two canaries of a region. A process looks more often: it may have come just too early. */
 const CANARY_EVERY_SECONDS = 10
 const CANARY_LOOK_EVERY_MS = 2500
@@ -30,6 +32,12 @@ export async function warnOfRegions({ db, log }: Pick<Deps, 'db' | 'log'>): Prom
   }
 }
 
+/** The same of how much they hold. */
+export async function warnOfHeld({ db, log }: Pick<Deps, 'db' | 'log'>): Promise<void> {
+  for (const { region, alarms } of await listHeldAlarms({ db }))
+    if (alarms.length > 0) log.warn({ region, alarms }, 'a region needs a look')
+}
+
 export function startWatchingRegions(deps: WatchDeps): Kept {
   const tried = async (work: () => Promise<unknown>, failed: string) => {
     try {
@@ -47,10 +55,15 @@ export function startWatchingRegions(deps: WatchDeps): Kept {
     await tried(() => cancelUnfinishedOrders(deps), 'orders to regions could not be looked through')
     await tried(() => forgetUsage(deps.db, USAGE_KEPT_DAYS), 'old usage could not be forgotten')
   }, MINUTE_MS)
+  const held = keepDoing(
+    () => tried(() => warnOfHeld(deps), 'what regions hold could not be counted'),
+    HELD_LOOK_EVERY_MS,
+  )
   return {
     stop: async () => {
       await canaries.stop()
       await eachMinute.stop()
+      await held.stop()
     },
   }
 }

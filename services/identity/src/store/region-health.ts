@@ -83,7 +83,8 @@ const FOLLOWERS: Statement = {
       (SELECT count(*)::integer FROM (SELECT FROM change c WHERE c.region = coalesce(f.region, p.region)
         AND (c.xid, c.seq) > (coalesce(f.asked_xid, '0'::xid8), coalesce(f.asked_seq, 0))
         LIMIT ${COUNTED_MAX}) ahead) AS behind_entries,
-      coalesce(greatest(a.behind_seconds, 0), 0)::float8 AS behind_seconds
+      coalesce(greatest(a.behind_seconds, 0), 0)::float8 AS behind_seconds,
+      coalesce(f.client_id, p.client_id) IN ${voicesOf('coalesce(f.region, p.region)')} AS is_voice
     FROM feed_follower f FULL JOIN region_report p ON p.region = f.region AND p.client_id = f.client_id
       LEFT JOIN LATERAL (SELECT * FROM (SELECT coalesce(f.region, p.region) AS region, f.asked_xid, f.asked_seq) f
         CROSS JOIN ${FIRST_AHEAD}) a ON true
@@ -102,6 +103,8 @@ const followerSchema = z.object({
   report: regionReportSchema.omit({ tenants: true, usage: true }).nullable().catch(null),
   behind_entries: z.int(),
   behind_seconds: z.number(),
+  /** Whether it speaks for its region. */
+  is_voice: z.boolean(),
 })
 export type FollowerRow = z.infer<typeof followerSchema>
 
@@ -112,6 +115,13 @@ export async function listFollowers(db: IdentityDb): Promise<readonly FollowerRo
 
 /** Published for so long, a key is in every cache that follows what the key set says of its age. */
 const KEY_PUBLISHED_FOR = "interval '10 minutes'"
+
+/** A comparison that found something is told of for so long, though what differed was mended. */
+const DRIFT_TOLD_FOR = "interval '1 hour'"
+
+const FOUND_BY_ITSELF = `(SELECT max(least(2147483647, (p.report->'drift'->>'differing')::float8))::integer FROM region_report p
+    WHERE p.region = r.code AND p.client_id IN ${VOICES}
+      AND (p.report->'drift'->>'at')::timestamptz > meridian_now() - ${DRIFT_TOLD_FOR})`
 
 const REGIONS: Statement = {
   name: 'list_regions_with_health',
@@ -124,7 +134,9 @@ const REGIONS: Statement = {
         AND k.created_at <= meridian_now() - ${KEY_PUBLISHED_FOR}
         AND NOT EXISTS (SELECT FROM region_key_report g WHERE g.region = r.code AND g.kid = k.kid)) AS keys_missing,
       (SELECT greatest(0, least(2147483647, (s.report->>'differing')::float8 - (s.report->>'mended')::float8))::integer
-        FROM sync_order s WHERE s.region = r.code AND s.status = 'done' ORDER BY s.id DESC LIMIT 1) AS drift_rows
+        FROM sync_order s WHERE s.region = r.code AND s.status = 'done' ORDER BY s.id DESC LIMIT 1) AS drift_rows,
+      ${FOUND_BY_ITSELF} AS drift_found_rows,
+      (SELECT ${seconds('c.created_at')} FROM change c WHERE c.region = r.code ORDER BY c.xid DESC, c.seq DESC LIMIT 1) AS last_change_at
     FROM region r JOIN region_health h ON h.code = r.code ORDER BY r.code`,
 }
 
@@ -140,6 +152,10 @@ const regionRowSchema = z.object({
   keys_missing: z.int(),
   /** What the last order that was carried out left as it should not be. */
   drift_rows: z.int().nullable(),
+  /** What it found to differ within the last hour when it compared by itself, mended since or not. */
+  drift_found_rows: z.int().nullable(),
+  /** Seconds since the epoch, of what is to be told last. */
+  last_change_at: z.number().nullable(),
 })
 export type RegionRow = z.infer<typeof regionRowSchema>
 
@@ -148,14 +164,16 @@ export async function listRegionsWithHealth(db: IdentityDb): Promise<readonly Re
   return (await db.sql(REGIONS, [])).map((row) => regionRowSchema.parse(row))
 }
 
-// Once through each table for all regions.
+// Once through each table for all regions. What a region has erased already it should not hold, though others have not yet.
 const VISIBLE: Statement = {
   name: 'count_visible',
   text: `SELECT r.code, coalesce(o.n, 0)::integer AS organizations, coalesce(m.users, 0)::integer AS users,
       coalesce(m.memberships, 0)::integer AS memberships
     FROM region r
       LEFT JOIN (SELECT x.region, count(*) AS n FROM organization_region x JOIN organization o ON o.id = x.org_id
-        WHERE o.purged_at IS NULL GROUP BY x.region) o ON o.region = r.code
+        WHERE o.purged_at IS NULL AND NOT (o.status = 'deleted' AND EXISTS (SELECT FROM erasure_order e
+          WHERE e.kind = 'organization' AND e.subject_id = o.id AND e.region = x.region AND e.acknowledged_at IS NOT NULL))
+        GROUP BY x.region) o ON o.region = r.code
       LEFT JOIN (SELECT region, count(*) AS memberships, count(DISTINCT user_id) AS users FROM membership
         WHERE status <> 'removed' GROUP BY region) m ON m.region = r.code
     WHERE r.status = 'active'`,

@@ -7,16 +7,21 @@ import type { IdentityDb } from './open-store.ts'
 /** What is kept of a report as it came; the rest has tables of its own. */
 export type KeptReport = Omit<RegionReport, 'tenants' | 'usage'>
 
-// A clock may be off by more than an integer holds.
+const driftAt = (row: string) => `(${row}.report->'drift'->>'at')::timestamptz`
+
+// A clock may be off by more than an integer holds. Of drift the latest word stands, which another process may have said, or
+// one that has ended since; what is yet to come is none.
 const SAVE: Statement = {
   name: 'save_region_report',
   text: `WITH t AS (SELECT meridian_now() AS now),
       k AS (SELECT greatest(-2147483647, least(2147483647,
         round(($4::float8 - extract(epoch FROM t.now)) * 1000)))::integer AS skew FROM t)
-    INSERT INTO region_report (region, client_id, reported_at, clock_skew_ms, report)
+    INSERT INTO region_report AS known (region, client_id, reported_at, clock_skew_ms, report)
     SELECT $1::text, $2::text, t.now, k.skew, $3::text::jsonb FROM t, k
     ON CONFLICT (region, client_id) DO UPDATE SET reported_at = excluded.reported_at,
-      clock_skew_ms = excluded.clock_skew_ms, report = excluded.report
+      clock_skew_ms = excluded.clock_skew_ms, report = CASE
+        WHEN ${driftAt('known')} > coalesce(${driftAt('excluded')}, '-infinity') AND ${driftAt('known')} <= excluded.reported_at
+        THEN excluded.report || jsonb_build_object('drift', known.report->'drift') ELSE excluded.report END
     RETURNING extract(epoch FROM reported_at)::float8 AS now, clock_skew_ms`,
 }
 

@@ -18,7 +18,7 @@ type Sources = {
   readonly revocationFollower: Pick<RevocationFollower, 'staleSeconds'>
   readonly keyReporter: Pick<KeyReporter, 'held'>
   readonly keyStore: Pick<KeyStore, 'load'>
-  readonly reconciler: Pick<Reconciler, 'erasedListed'>
+  readonly reconciler: Pick<Reconciler, 'erasedListed' | 'drift'>
 }
 
 /** What is in memory. Infinite: not once since the start. */
@@ -53,6 +53,7 @@ export async function describeState(sources: Sources): Promise<RegionState> {
   const gauges = readGauges(sources)
   const place = sources.follower.place()
   const parked = await sources.replica.parked()
+  const drift = sources.reconciler.drift()
   return {
     epoch: place?.epoch ?? null,
     cursor: place?.cursor ?? null,
@@ -64,6 +65,7 @@ export async function describeState(sources: Sources): Promise<RegionState> {
     parked: [...parked.values()].reduce((sum, count) => sum + count, 0),
     erased_listed: [...sources.reconciler.erasedListed()],
     rebuilding: gauges.isRebuilding,
+    ...(drift === null ? {} : { drift }),
   }
 }
 

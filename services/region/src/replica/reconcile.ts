@@ -1,12 +1,14 @@
 // Now and then the whole copy is compared with the centre, and what differs is mended: nothing should, so whatever did is
 // told loudly, once. Whoever was erased here and is listed by the centre again stays erased, and the centre is told.
-import { ERASED_LISTED_MAX } from '@meridian/protocol/region-report'
+import { ERASED_LISTED_MAX, type RegionReport } from '@meridian/protocol/region-report'
 import type { DriftRow } from '@meridian/protocol/sync-orders'
 import { createBackgroundRefresh, type Schedule } from '@meridian/resource-server/background-refresh'
 import type { FeedFollower } from '@meridian/resource-server/feed-follower'
 import type { OperationalLog } from '@meridian/resource-server/operational-log'
 import { listErasedAmong } from '../store/erased-subjects.ts'
 import type { RegionDatabase } from '../store/open-store.ts'
+
+type Drift = NonNullable<RegionReport['drift']>
 
 export type Reconciler = {
   /** The first comparison is a quarter of an hour away. */
@@ -15,6 +17,10 @@ export type Reconciler = {
   refresh(): Promise<void>
   /** Who was erased here and is listed by the centre, as far as the last comparison named rows. */
   erasedListed(): readonly string[]
+  /** What the latest comparison found that found something; null: none did since the start. */
+  drift(): Drift | null
+  /** Rows that differed in the last comparison, mended since or not. */
+  driftRows(): number
   stop(): void
 }
 
@@ -32,6 +38,8 @@ export function createReconciler(options: {
   let cancelFirst = () => {}
   let namedBefore: ReadonlySet<string> = new Set()
   let erasedListed: readonly string[] = []
+  let drift: Drift | null = null
+  let driftRows = 0
 
   async function noteErased(named: readonly DriftRow[]): Promise<void> {
     const subjects = named.filter(({ kind }) => kind === 'user' || kind === 'organization').map(({ id }) => id)
@@ -43,6 +51,8 @@ export function createReconciler(options: {
 
   async function reconcile(): Promise<number> {
     const { rows, differing, mended, named } = await follower.repair()
+    driftRows = differing
+    if (differing > 0) drift = { at: new Date(options.nowMs()).toISOString(), differing, mended }
     await noteErased(named)
     const news = named.filter((row) => !namedBefore.has(JSON.stringify(row)))
     namedBefore = new Set(named.map((row) => JSON.stringify(row)))
@@ -64,6 +74,8 @@ export function createReconciler(options: {
     },
     refresh: background.refresh,
     erasedListed: () => erasedListed,
+    drift: () => drift,
+    driftRows: () => driftRows,
     stop: () => {
       cancelFirst()
       background.stop()

@@ -32,6 +32,8 @@ export const SYNC_FIELDS: Readonly<Record<string, Field>> = {
     text: 'People and organizations that it has erased and the centre lists again, as after a restore from a backup.',
     example: [],
   },
+  drift: { text: 'Its latest comparison, of those it makes by itself, that found rows to differ.' },
+  'drift.at': { text: 'When, by its clock.', example: INSTANT },
   rebuilding: { text: 'Whether it reads everything anew just now.', example: false },
   tenants: { text: 'What it counted of organizations: those that changed since the last report, some at a time.' },
   'tenants.members': { text: 'People with a membership there, suspended ones too.', example: 40 },
