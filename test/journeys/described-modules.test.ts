@@ -28,6 +28,7 @@ t.test('modules are licensed, switched and read as described', async (t) => {
     await put(root, ALL, { modules: [] }, { 'if-match': '*', 'content-type': 'text/csv' })
     await identity.get(ALL, ada)
     await identity.get(ALL, root)
+    await identity.get('/v1/orgs/nowhere/entitlements', root)
     await identity.get(`/v1/orgs/${'x'.repeat(300)}/entitlements`, ada)
     await identity.get('/v1/orgs/globex/entitlements', ada)
     await put(ada, `${ALL}/records`, { enabled: false })
