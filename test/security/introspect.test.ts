@@ -23,6 +23,7 @@ import {
   startIdentity,
   US,
 } from '../support/identity.ts'
+import { letManagersGo } from '../support/manager-guards.ts'
 import { ask, UNHURRIED } from '../support/races.ts'
 import { refuses } from '../support/refusal.ts'
 
@@ -185,6 +186,7 @@ t.test('whatever is over, or never was, is inactive, in the same bytes', async (
 
 t.test('all that a token vouches for is read again', async (t) => {
   const identity = await start(t)
+  await letManagersGo(identity)
   const own = await signIn(identity, 'lin@acme.test', credentials)
   const account = tokenOf(await signIn(identity, 'lin@acme.test'))
   const exchanged = async () => tokenOf(await exchange(identity, account, target))
