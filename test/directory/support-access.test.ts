@@ -23,7 +23,7 @@ import {
   US,
 } from '../support/identity.ts'
 import { letManagersGo } from '../support/manager-guards.ts'
-import { ask, fire, times, UNHURRIED } from '../support/races.ts'
+import { ask, fire, times, UNHURRIED, untilWaiting } from '../support/races.ts'
 import { refuses } from '../support/refusal.ts'
 import { askForSupport, decideOnSupport, giveBackSupport, letSupportIn } from '../support/support-access.ts'
 
@@ -466,9 +466,7 @@ await onPostgresql(t, 'a token that waits for an end gets none', async (t, makeP
     const end = `UPDATE support_grant SET status = 'ended', ended_at = meridian_now(), ended_reason = 'organization'`
     await ask('held_end', `${end} WHERE id = '${grant}'`)
     asked = exchange(two, root, HERE)
-    const waits = `SELECT count(*)::int AS n FROM pg_stat_activity
-      WHERE datname = current_database() AND wait_event_type = 'Lock'`
-    for (let n = 0; n === 0; ) n = Number((await ask('held_waits', waits))[0]?.['n'])
+    await untilWaiting(db, 1)
   }, {})
   t.match((await asked)?.body, { error: 'invalid_target' })
 })

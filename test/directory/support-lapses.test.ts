@@ -16,7 +16,7 @@ import {
   startIdentity,
 } from '../support/identity.ts'
 import { type Ask, askAs, ROOT } from '../support/organizations.ts'
-import { ask, UNHURRIED } from '../support/races.ts'
+import { ask, UNHURRIED, untilWaiting } from '../support/races.ts'
 import { askForSupport, letSupportIn } from '../support/support-access.ts'
 
 t.setTimeout(200_000)
@@ -152,20 +152,15 @@ await onPostgresql(
     const { identity, root, friend, ada } = await start(t, await makePlace('identity'), 2)
     const grant = await letSupportIn(identity, root, ada)
     const [, other] = identity.instances as [Instance, Instance]
-    const waiting = `SELECT count(*)::int AS n FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock'`
     let suspended: Promise<Reply> | undefined
     let asked: Promise<Reply> | undefined
     await identity.db.begin(async (db) => {
-      const run = (name: string, text: string) => db.sql({ name, text }, [])
-      await run('hold_grant', `SELECT FROM support_grant WHERE id = '${grant}' FOR UPDATE`)
-      const untilWaiting = async (count: number) => {
-        for (let n = 0; n < count; ) n = Number((await run('count_waiting', waiting))[0]?.['n'])
-      }
+      const text = `SELECT FROM support_grant WHERE id = '${grant}' FOR UPDATE`
+      await db.sql({ name: 'hold_grant', text }, [])
       suspended = friend('PUT', '/v1/orgs/acme/status', { status: 'suspended' })
-      await untilWaiting(1)
+      await untilWaiting(db, 1)
       asked = exchange(other, root, HERE)
-      await untilWaiting(2)
+      await untilWaiting(db, 2)
     }, {})
     t.equal((await suspended)?.status, 200)
     t.match((await asked)?.body, { error: 'invalid_target' })

@@ -1,6 +1,8 @@
 // Races: the same call many times at once, spread over the instances, and what the database says afterwards.
 import { createHash } from 'node:crypto'
+import type { Statement } from '@meridian/database/database'
 import type { Test } from 'tap'
+import type { IdentityDb } from '../../services/identity/src/store/open-store.ts'
 import type { IdentityUnderTest, Instance, Reply } from './identity.ts'
 
 /** Sign-ins as often as a test needs them: the budgets of a contact have tests of their own. */
@@ -95,4 +97,16 @@ export async function familyFacts(identity: Pick<IdentityUnderTest, 'db'>, refre
   const [row] = await ask(identity, FAMILY_FACTS, [familyIdOf(refreshToken)])
   if (row === undefined) throw new Error('no such family')
   return row as FamilyFacts
+}
+
+const FORGET_LOOK: Statement = { name: 'forget_look', text: 'SELECT pg_stat_clear_snapshot()::text AS done' }
+const COUNT_WAITING: Statement = {
+  name: 'count_waiting',
+  text: `SELECT count(*)::int AS n FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+}
+
+/** Until so many wait for locks in this database. A transaction sees who waits as it was when it first looked. */
+export async function untilWaiting(db: Pick<IdentityDb, 'sql'>, count: number): Promise<void> {
+  for (let n = 0; n < count; n = Number((await db.sql(COUNT_WAITING, []))[0]?.['n'])) await db.sql(FORGET_LOOK, [])
 }
